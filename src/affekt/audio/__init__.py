@@ -1,1 +1,49 @@
-"""To be filled."""
+"""Floor 0: what a recording is before anyone knows what is felt in it.
+
+- :mod:`~affekt.audio.io`: :func:`info`, :func:`load`, :func:`resample`, :func:`level_db`, :func:`set_level`.
+- :mod:`~affekt.audio.batching`: :func:`pad_batch`, :func:`length_mask`; clips of different lengths as one tensor.
+- :mod:`~affekt.audio.framing`: :func:`frame`; overlapping windows of a signal.
+- :mod:`~affekt.audio.spectrogram`: :class:`LogMel`; the log mel spectrogram as a differentiable module.
+
+The first needs NumPy only; the other three need torch, which is imported when one of their names is first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from affekt.audio.io import AudioInfo, info, level_db, load, resample, set_level
+
+if TYPE_CHECKING:
+    from affekt.audio.batching import length_mask, pad_batch
+    from affekt.audio.framing import frame
+    from affekt.audio.spectrogram import LogMel
+
+__all__ = [
+    "AudioInfo",
+    "LogMel",
+    "frame",
+    "info",
+    "length_mask",
+    "level_db",
+    "load",
+    "pad_batch",
+    "resample",
+    "set_level",
+]
+
+_NEEDS_TORCH = {
+    "LogMel": "affekt.audio.spectrogram",
+    "frame": "affekt.audio.framing",
+    "length_mask": "affekt.audio.batching",
+    "pad_batch": "affekt.audio.batching",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _NEEDS_TORCH:
+        return getattr(import_module(_NEEDS_TORCH[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
