@@ -1,0 +1,114 @@
+"""Open a corpus: a folder, a table file, or the built-in one."""
+
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from affekt.corpora.corpus import Corpus
+from affekt.corpora.table import nearest, read_table
+from affekt.errors import DataError
+from affekt.types import PathLike
+
+__all__ = ["BUILTIN", "open_corpus"]
+
+BUILTIN: Final = "builtin"
+"""The word that opens the built-in corpus; a folder of that name is opened as ``./builtin``."""
+
+_KEYS: Final[dict[str, type]] = {
+    "name": str,
+    "source": str,
+    "licence": str,
+    "classes": list,
+    "synthetic": bool,
+    "root": str,
+}
+
+
+def open_corpus(source: PathLike, *, classes: Sequence[str] | None = None) -> Corpus:
+    """Open a corpus.
+
+    Args:
+        source: A folder with ``utterances.csv`` or ``utterances.parquet`` (and perhaps ``corpus.toml`` and
+            ``ratings.csv`` or ``.parquet``), such a table itself, any other CSV or Parquet file with a column ``file``,
+            or the word ``builtin``.
+        classes: Emotions in the order of the label indices, instead of those of ``corpus.toml`` or of the table.
+            Utterances with another emotion stay in the corpus; :meth:`Corpus.labels` refuses them.
+
+    Returns:
+        The corpus. Relative paths in ``file`` start from the folder of the table, or from ``root`` in ``corpus.toml``.
+
+    Raises:
+        DataError: There is nothing there, or the table is empty, damaged or without a column ``file``.
+    """
+    if str(source) == BUILTIN:
+        from affekt.corpora.builtin import build
+
+        corpus = build(seed=0)
+        return corpus if classes is None else _with_classes(corpus, classes)
+    path = Path(source)
+    if path.is_dir():
+        table = _one_of(path, "utterances")
+        if table is None:
+            raise DataError(
+                f"{path} holds no corpus; utterances.csv or utterances.parquet was expected; "
+                "write one, or read the original layout of a public corpus with affekt.corpora.READERS."
+            )
+    elif path.is_file():
+        table = path
+    else:
+        raise DataError(
+            f"there is no corpus at {path}; a folder, a .csv or .parquet file or the word '{BUILTIN}' was expected; "
+            "check the path."
+        )
+    frame = read_table(table)
+    folder = table.parent
+    # a table of another name beside a corpus, such as a forget set, is a corpus of its own
+    belongs = table.stem == "utterances"
+    header = _read_header(folder / "corpus.toml") if belongs else {}
+    rated = _one_of(folder, "ratings") if belongs else None
+    name = folder.resolve().name if belongs else table.stem
+    return Corpus(
+        name=header.get("name", name),
+        root=folder / header.get("root", ""),
+        table=frame,
+        classes=tuple(classes if classes is not None else header.get("classes", ())),
+        ratings=None if rated is None else read_table(rated),
+        source=header.get("source", ""),
+        licence=header.get("licence", ""),
+        synthetic=header.get("synthetic", False),
+    )
+
+
+def _with_classes(corpus: Corpus, classes: Sequence[str]) -> Corpus:
+    """The same corpus with other classes."""
+    from dataclasses import replace
+
+    return replace(corpus, classes=tuple(classes))
+
+
+def _one_of(folder: Path, stem: str) -> Path | None:
+    """The CSV or Parquet file of a name in a folder."""
+    found = [path for suffix in (".csv", ".parquet") if (path := folder / f"{stem}{suffix}").is_file()]
+    if len(found) > 1:
+        raise DataError(f"{folder} holds {stem}.csv and {stem}.parquet; one of them was expected; remove one.")
+    return found[0] if found else None
+
+
+def _read_header(path: Path) -> dict[str, Any]:
+    """The settings in ``corpus.toml``, or none where the file is missing."""
+    if not path.is_file():
+        return {}
+    try:
+        header = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} is no valid TOML ({error}); correct the file.") from None
+    for key, value in header.items():
+        if key not in _KEYS:
+            raise DataError(f"unknown key '{key}' in {path}; {nearest(key, _KEYS)}.")
+        kind = _KEYS[key]
+        fits = isinstance(value, kind) and (not isinstance(value, list) or all(isinstance(item, str) for item in value))
+        if not fits:
+            wanted = "a list of texts" if kind is list else kind.__name__
+            raise DataError(f"'{key}' in {path} is {value!r}; {wanted} was expected; correct the file.")
+    return header
