@@ -1,1 +1,34 @@
-"""To be filled."""
+"""What is trained, saved, loaded and forgotten.
+
+- :class:`EmotionModel`, :class:`ModelConfig`, :data:`FAMILIES`: a recogniser and its directory format
+- :class:`ErasureRecord`, :class:`HeldOutLoss`: what training leaves beside a model for later deletions
+- :class:`LogmelCnn`, :class:`Emo18`, :class:`Zhao19`: the three networks
+- :class:`AttentiveStatisticsPooling`, :func:`masked_mean`: pooling over time
+- :func:`tensor_digest`: a fingerprint of a model's weights
+"""
+
+from affekt.models.emo18 import Emo18, Emo18Options
+from affekt.models.emotion_model import FAMILIES, FORMAT_VERSION, EmotionModel, ModelConfig, tensor_digest
+from affekt.models.erasure_record import SIDES, ErasureRecord, HeldOutLoss
+from affekt.models.logmel_cnn import LogmelCnn, LogmelCnnOptions
+from affekt.models.pooling import AttentiveStatisticsPooling, masked_mean
+from affekt.models.zhao19 import Zhao19, Zhao19Options
+
+__all__ = [
+    "FAMILIES",
+    "FORMAT_VERSION",
+    "SIDES",
+    "AttentiveStatisticsPooling",
+    "Emo18",
+    "Emo18Options",
+    "EmotionModel",
+    "ErasureRecord",
+    "HeldOutLoss",
+    "LogmelCnn",
+    "LogmelCnnOptions",
+    "ModelConfig",
+    "Zhao19",
+    "Zhao19Options",
+    "masked_mean",
+    "tensor_digest",
+]

@@ -1,0 +1,90 @@
+"""Writing that is either finished or not there: temporary name first, rename last."""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from affekt.errors import DataError
+from affekt.types import PathLike
+
+__all__ = ["check_new_folder", "new_folder", "read_json", "write_json", "write_text"]
+
+
+def check_new_folder(path: PathLike) -> Path:
+    """Return ``path`` if a result may be written there: it must not exist, or be an empty folder.
+
+    Raises:
+        DataError: something is there already.
+    """
+    path = Path(path)
+    if path.is_dir() and not any(path.iterdir()):
+        return path
+    if path.exists() or path.is_symlink():
+        raise DataError(
+            f"the output folder {path} is not empty; results are never written over; choose a new name or remove it."
+        )
+    return path
+
+
+@contextmanager
+def new_folder(path: PathLike) -> Iterator[Path]:
+    """Yield a temporary folder beside ``path`` that takes its name when the block ends well.
+
+    When the block raises, the temporary folder is removed and ``path`` is untouched; when the process is killed,
+    a hidden folder ``.NAME.*.partial`` stays behind and ``path`` is still untouched.
+
+    Raises:
+        DataError: ``path`` exists and is not an empty folder.
+    """
+    path = check_new_folder(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent))
+    temporary.chmod(0o755)  # mkdtemp makes it private; the result is an ordinary folder
+    try:
+        yield temporary
+        os.replace(temporary, check_new_folder(path))
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def write_text(path: PathLike, text: str) -> None:
+    """Write a UTF-8 file under a temporary name and rename it into place."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(temporary).chmod(0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def write_json(path: PathLike, value: Any) -> None:
+    """Write ``value`` as indented JSON; NaN and infinities are refused, not written."""
+    write_text(path, json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
+
+
+def read_json(path: PathLike) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        DataError: the file is missing or is not JSON.
+    """
+    path = Path(path)
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(
+            f"{path} cannot be read ({error.strerror}); a JSON file was expected; check the path."
+        ) from None
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        raise DataError(f"{path} is not valid JSON; it may be cut short; restore it from a copy.") from None

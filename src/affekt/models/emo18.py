@@ -1,0 +1,41 @@
+"""Emo18: three convolutions on the raw waveform, an LSTM, a mean over time.
+
+The network named Emo18 in the SER attack code of the group that wrote "Machine Unlearning in Speech Emotion
+Recognition via Forget Set Alone" (STAA-Net, arXiv 2402.01227; code glam-imperial/STAA-Net-SER, MIT; facts only).
+
+Theirs: channels 64/128/256, kernels 8/6/6, pools 10/8/8, batch normalisation, LeakyReLU, 2-layer LSTM of 256, linear
+per time step, mean of the logits, Kaiming-uniform weights, zero biases, per-utterance z-normalisation.
+Ours: clips keep their own length (theirs are tiled or cut to one length); positions beyond the end are masked.
+"""
+
+from dataclasses import dataclass
+
+from torch import nn
+
+from affekt.models.raw_network import RawNetwork, Stage
+
+__all__ = ["Emo18", "Emo18Options"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Emo18Options:
+    """Sizes of Emo18."""
+
+    hidden: int = 256
+    """Width of the LSTM."""
+
+
+class Emo18(RawNetwork):
+    """Emo18 on waveforms; see the module."""
+
+    def __init__(self, n_classes: int, options: Emo18Options) -> None:
+        super().__init__(
+            n_classes,
+            stages=(
+                Stage(channels=64, kernel=8, pool=10),
+                Stage(channels=128, kernel=6, pool=8),
+                Stage(channels=256, kernel=6, pool=8),
+            ),
+            activation=nn.LeakyReLU,
+            hidden=options.hidden,
+        )

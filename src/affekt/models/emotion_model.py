@@ -1,0 +1,239 @@
+"""The model that is trained, saved, loaded and forgotten, and its directory format.
+
+A model directory holds ``config.json``, ``model.safetensors``, ``README.md`` (the model card) and, when it was trained
+by affekt, ``erasure/record.json``. Nothing in it is a pickle.
+"""
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from affekt import __version__
+from affekt.errors import CheckpointError, ConfigError
+from affekt.files import new_folder, write_json, write_text
+from affekt.models.emo18 import Emo18, Emo18Options
+from affekt.models.erasure_record import ErasureRecord
+from affekt.models.logmel_cnn import LogmelCnn, LogmelCnnOptions
+from affekt.models.model_card import model_card
+from affekt.models.zhao19 import Zhao19, Zhao19Options
+from affekt.types import PathLike
+
+__all__ = ["FAMILIES", "FORMAT_VERSION", "EmotionModel", "ModelConfig", "tensor_digest"]
+
+FORMAT_VERSION = 1
+
+FAMILIES: dict[str, tuple[type[nn.Module], type[Any]]] = {
+    "emo18": (Emo18, Emo18Options),
+    "logmel-cnn": (LogmelCnn, LogmelCnnOptions),
+    "zhao19": (Zhao19, Zhao19Options),
+}
+"""Family name -> (network, its options)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """What a model is: everything needed to build it again, and where it comes from."""
+
+    family: str
+    """A key of :data:`FAMILIES`."""
+    classes: tuple[str, ...]
+    """The emotions, in the order of the logits."""
+    options: dict[str, Any] = field(default_factory=dict)
+    """Values of the family's options that differ from their defaults."""
+    sample_rate: int = 16000
+    """Hz of the waveforms the model expects."""
+    history: tuple[dict[str, Any], ...] = ()
+    """What was done to the weights, oldest first: one training, then any number of deletions."""
+
+    def __post_init__(self) -> None:
+        if self.family not in FAMILIES:
+            raise ConfigError(
+                f"unknown model family {self.family!r}; one of {', '.join(sorted(FAMILIES))} was expected; "
+                "choose one of these."
+            )
+        if len(self.classes) < 2 or len(set(self.classes)) != len(self.classes):
+            raise ConfigError(
+                f"a model needs two or more different classes (got {list(self.classes)}); "
+                "check the corpus's emotion column."
+            )
+
+
+class EmotionModel(nn.Module):
+    """A recogniser of emotion in speech: waveforms in, one logit a class out.
+
+    Args:
+        config: what to build.
+        erasure: held-out losses and commitments from training, if any.
+
+    Example:
+        >>> model = EmotionModel(ModelConfig(family="logmel-cnn", classes=("anger", "neutral")))
+        >>> model.eval()(torch.zeros(1, 16000), torch.tensor([16000])).shape
+        torch.Size([1, 2])
+    """
+
+    def __init__(self, config: ModelConfig, *, erasure: ErasureRecord | None = None) -> None:
+        super().__init__()
+        self.config = config
+        self.erasure = erasure
+        network, options = FAMILIES[config.family]
+        self.network = network(len(config.classes), _options(options, config.options))
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The emotions, in the order of the logits."""
+        return self.config.classes
+
+    def front_end(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """The part without parameters: waveforms (B, T), lengths (B,) -> features (B, F, ...), lengths (B,)."""
+        features, counts = self.network.front_end(waveforms, lengths)  # type: ignore[operator]
+        return features, counts
+
+    def classify(self, features: Tensor, lengths: Tensor) -> Tensor:
+        """The learned part: what :meth:`front_end` gave -> logits (B, K)."""
+        logits: Tensor = self.network.classify(features, lengths)  # type: ignore[operator]
+        return logits
+
+    def forward(self, waveforms: Tensor, lengths: Tensor) -> Tensor:
+        """Waveforms (B, T) float32 in [-1, 1] and lengths (B,) in samples -> logits (B, K)."""
+        return self.classify(*self.front_end(waveforms, lengths))
+
+    def save_pretrained(self, path: PathLike) -> Path:
+        """Write the model directory; it appears whole or not at all.
+
+        Raises:
+            DataError: ``path`` exists and is not an empty folder.
+        """
+        path = Path(path)
+        with new_folder(path) as folder:
+            self.write_into(folder)
+        return path
+
+    def write_into(self, folder: Path) -> None:
+        """Write the model's files into an existing folder (callers that add files of their own use this)."""
+        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in self.state_dict().items()}
+        save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+        config = {
+            "format": "affekt-model",
+            "format_version": FORMAT_VERSION,
+            "affekt_version": __version__,
+            **dataclasses.asdict(self.config),
+            "weights_sha256": hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest(),
+        }
+        write_json(folder / "config.json", config)
+        write_text(folder / "README.md", model_card(config, parameters=sum(p.numel() for p in self.parameters())))
+        if self.erasure is not None:
+            (folder / "erasure").mkdir()
+            write_json(folder / "erasure" / "record.json", self.erasure.to_json())
+
+    @classmethod
+    def from_pretrained(cls, path: PathLike) -> "EmotionModel":
+        """Load a model directory, in evaluation mode.
+
+        Raises:
+            CheckpointError: the directory is missing, incomplete, damaged or of another version.
+        """
+        path = Path(path)
+        config = _read_config(path)
+        weights = path / "model.safetensors"
+        if not weights.is_file():
+            raise CheckpointError(f"{path} has no model.safetensors; a model directory was expected; restore it.")
+        if hashlib.sha256(weights.read_bytes()).hexdigest() != config.pop("weights_sha256"):
+            raise CheckpointError(
+                f"{weights} is not the file that config.json describes (its SHA-256 differs); it may be damaged or cut "
+                "short; restore the model directory from a copy."
+            )
+        try:
+            model = cls(ModelConfig(**config))
+            model.load_state_dict(load_file(weights))
+        except (TypeError, RuntimeError, SafetensorError, ConfigError) as error:
+            reason = str(error).splitlines()[0]
+            raise CheckpointError(
+                f"{path} does not hold a model this version can build ({reason}); weights and config.json of one "
+                "model were expected; restore the model directory from a copy."
+            ) from None
+        broken = [name for name, tensor in model.state_dict().items() if not torch.isfinite(tensor).all()]
+        if broken:
+            raise CheckpointError(
+                f"{weights} holds NaN or infinite weights (first in {broken[0]}); finite weights were expected; "
+                "train the model again."
+            )
+        record = path / "erasure" / "record.json"
+        if record.is_file():
+            try:
+                model.erasure = ErasureRecord.from_json(json.loads(record.read_text(encoding="utf-8")))
+            except (json.JSONDecodeError, UnicodeDecodeError):
+                raise CheckpointError(
+                    f"{record} is not valid JSON; the file that training wrote was expected; restore the model "
+                    "directory from a copy."
+                ) from None
+        return model.eval()
+
+
+def tensor_digest(model: nn.Module) -> str:
+    """SHA-256 over a module's parameters and buffers: sorted names, dtypes, shapes, little-endian bytes."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        array = tensor.detach().cpu().contiguous().numpy()
+        digest.update(f"{name}\0{array.dtype.str}\0{array.shape}\0".encode())
+        digest.update(array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes())
+    return digest.hexdigest()
+
+
+def _options(kind: type[Any], values: dict[str, Any]) -> Any:
+    known = {field.name for field in dataclasses.fields(kind)}
+    unknown = sorted(set(values) - known)
+    if unknown:
+        raise ConfigError(
+            f"unknown model option {unknown[0]!r}; one of {', '.join(sorted(known))} was expected; correct its name."
+        )
+    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    """The checked fields of config.json that :class:`ModelConfig` takes, and ``weights_sha256``."""
+    file = path / "config.json"
+    if not path.is_dir():
+        raise CheckpointError(
+            f"there is no model directory {path}; a folder with config.json and model.safetensors was expected; "
+            "check the path, or make one with affekt train."
+        )
+    if not file.is_file():
+        raise CheckpointError(
+            f"{path} has no config.json; a model directory written by affekt was expected; check the path."
+        )
+    try:
+        config = json.loads(file.read_text(encoding="utf-8"))
+        if not isinstance(config, dict):
+            raise ValueError
+    except (ValueError, UnicodeDecodeError):
+        raise CheckpointError(
+            f"{file} is not valid JSON; it may be cut short; restore the model directory from a copy."
+        ) from None
+    if config.get("format") != "affekt-model":
+        raise CheckpointError(f"{file} does not describe an affekt model; check that {path} is the right folder.")
+    if config.get("format_version") != FORMAT_VERSION:
+        raise CheckpointError(
+            f"{path} has model format version {config.get('format_version')}; version {FORMAT_VERSION} was expected; "
+            "use the affekt version that wrote it, or train the model again."
+        )
+    try:
+        return {
+            "family": str(config["family"]),
+            "classes": tuple(config["classes"]),
+            "options": dict(config["options"]),
+            "sample_rate": int(config["sample_rate"]),
+            "history": tuple(config["history"]),
+            "weights_sha256": str(config["weights_sha256"]),
+        }
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"{file} lacks or garbles the field {error}; restore the model directory from a copy."
+        ) from None

@@ -1,0 +1,101 @@
+"""What training leaves beside a model so that people can be forgotten later: held-out losses and commitments.
+
+Recordings are named by a keyed hash of their samples, never by file or speaker: ``HMAC-SHA256(key, SHA-256(PCM))``
+with a random key per model. The record can answer "was this recording in the training set?" for someone who holds
+the recording, and says nothing readable to anyone else.
+"""
+
+import hashlib
+import hmac
+import math
+import secrets
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from affekt.errors import CheckpointError
+from affekt.types import Waveform
+
+__all__ = ["SIDES", "ErasureRecord", "HeldOutLoss"]
+
+SIDES = ("train", "heldout", "dev", "test")
+"""Where a recording stood: trained on; held out of training speakers; held-out speakers for early stopping; test."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeldOutLoss:
+    """The mean cross-entropy of a model on recordings it was not trained on, in nats."""
+
+    loss: float
+    accuracy: float
+    utterances: int
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.loss):
+            raise CheckpointError(
+                f"a held-out loss is {self.loss}; a finite number was expected; train the model again."
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ErasureRecord:
+    """Held-out losses of a model and commitments to the recordings of its corpus.
+
+    ``within`` is measured on held-out utterances of training speakers (the target when some utterances of a person
+    go and others stay), ``across`` on held-out speakers (the target when a whole person goes).
+    """
+
+    within: HeldOutLoss | None = None
+    across: HeldOutLoss | None = None
+    key: str = field(default_factory=lambda: secrets.token_hex(32))
+    commitments: dict[str, frozenset[str]] = field(default_factory=dict)
+
+    def commitment(self, waveform: Waveform) -> str:
+        """The keyed name of a recording: depends on its 16-bit samples (16 kHz mono) alone."""
+        pcm = np.clip(np.rint(np.asarray(waveform, dtype=np.float64) * 32767), -32768, 32767).astype("<i2")
+        digest = hashlib.sha256(pcm.tobytes()).digest()
+        return hmac.new(bytes.fromhex(self.key), digest, hashlib.sha256).hexdigest()[:32]
+
+    def side(self, waveform: Waveform) -> str | None:
+        """On which of :data:`SIDES` a recording stood when the model was trained; None if it was not there."""
+        name = self.commitment(waveform)
+        return next((side for side in SIDES if name in self.commitments.get(side, frozenset())), None)
+
+    def without(self, waveforms: list[Waveform]) -> "ErasureRecord":
+        """The record with these recordings' commitments deleted from every side."""
+        gone = {self.commitment(waveform) for waveform in waveforms}
+        kept = {side: names - gone for side, names in self.commitments.items()}
+        return ErasureRecord(within=self.within, across=self.across, key=self.key, commitments=kept)
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        losses = {
+            name: None
+            if loss is None
+            else {"loss": loss.loss, "accuracy": loss.accuracy, "utterances": loss.utterances}
+            for name, loss in (("within", self.within), ("across", self.across))
+        }
+        commitments = {side: sorted(names) for side, names in self.commitments.items()}
+        return {"heldout_loss": losses, "key": self.key, "commitments": commitments}
+
+    @classmethod
+    def from_json(cls, value: Any) -> "ErasureRecord":
+        """Read what :meth:`to_json` wrote.
+
+        Raises:
+            CheckpointError: the value is not such a record.
+        """
+        try:
+            losses = {
+                name: None if value["heldout_loss"][name] is None else HeldOutLoss(**value["heldout_loss"][name])
+                for name in ("within", "across")
+            }
+            bytes.fromhex(value["key"])
+            commitments = {side: frozenset(map(str, names)) for side, names in value["commitments"].items()}
+            return cls(within=losses["within"], across=losses["across"], key=value["key"], commitments=commitments)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise CheckpointError(
+                "erasure/record.json is not an erasure record of this version; the file that training wrote was "
+                "expected; restore the model directory from a copy."
+            ) from None

@@ -1,0 +1,82 @@
+"""What the two end-to-end networks share: convolutions on the waveform, an LSTM, a mean over time of the logits.
+
+Zhao19 and Emo18 differ only in their convolution stacks, so each is a list of :class:`Stage` in its own module.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from affekt.audio.batching import length_mask
+from affekt.errors import ShapeError
+
+__all__ = ["RawNetwork", "Stage"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """One convolution stage: Conv1d -> BatchNorm -> activation -> MaxPool."""
+
+    channels: int
+    kernel: int
+    pool: int
+
+
+class RawNetwork(nn.Module):
+    """Waveform -> convolution stages -> 2-layer LSTM -> linear per time step -> mean over time.
+
+    Each clip is normalised to zero mean and unit variance inside the network, so gradients (and attacks) act on the
+    raw waveform. After every stage the positions beyond a clip's length are set to zero, which is what the clip
+    alone would have seen as padding: in evaluation mode a score does not depend on the other clips of the batch.
+    """
+
+    def __init__(self, n_classes: int, *, stages: tuple[Stage, ...], activation: type[nn.Module], hidden: int) -> None:
+        super().__init__()
+        self.stages = stages
+        channels = [1, *(stage.channels for stage in stages)]
+        self.convolutions = nn.ModuleList(
+            nn.Conv1d(channels[i], stage.channels, stage.kernel, padding=(stage.kernel - 1) // 2)
+            for i, stage in enumerate(stages)
+        )
+        self.normalisations = nn.ModuleList(nn.BatchNorm1d(stage.channels) for stage in stages)
+        self.activation = activation()
+        self.lstm = nn.LSTM(stages[-1].channels, hidden, num_layers=2, batch_first=True)
+        self.head = nn.Linear(hidden, n_classes)
+        for module in self.modules():
+            if isinstance(module, nn.Conv1d | nn.Linear):
+                nn.init.kaiming_uniform_(module.weight)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+
+    def front_end(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Z-normalise each clip over its own samples: (B, T), (B,) -> (B, T), (B,)."""
+        mask = length_mask(lengths, waveforms.shape[1])
+        count = lengths.clamp_min(1).unsqueeze(1)
+        mean = (waveforms * mask).sum(1, keepdim=True) / count
+        centred = (waveforms - mean) * mask
+        deviation = (centred.square().sum(1, keepdim=True) / count + 1e-12).sqrt()
+        return centred / deviation, lengths
+
+    def classify(self, features: Tensor, lengths: Tensor) -> Tensor:
+        """Normalised waveforms (B, T) and lengths (B,) -> logits (B, K)."""
+        x = features.unsqueeze(1)  # (B, 1, T)
+        for stage, convolution, normalisation in zip(self.stages, self.convolutions, self.normalisations, strict=True):
+            x = normalisation(convolution(x))
+            # the largest of increasing functions is the function of the largest: pooling first saves most of the work
+            x = self.activation(nn.functional.max_pool1d(x, stage.pool))
+            lengths = (lengths + 2 * ((stage.kernel - 1) // 2) - stage.kernel + 1) // stage.pool
+            x = x * length_mask(lengths, x.shape[2]).unsqueeze(1)
+        if int(lengths.min()) < 1:
+            raise ShapeError(
+                f"a clip is too short for this network (got {features.shape[1]} samples in the longest clip); "
+                "at least a tenth of a second at 16 kHz was expected; pad it with affekt.audio.pad_batch."
+            )
+        steps, _ = self.lstm(x.transpose(1, 2))  # (B, F, H)
+        logits = self.head(steps)  # (B, F, K)
+        mask = length_mask(lengths, logits.shape[1]).unsqueeze(-1)
+        return torch.where(mask, logits, 0.0).sum(1) / lengths.unsqueeze(-1)
+
+    def forward(self, waveforms: Tensor, lengths: Tensor) -> Tensor:
+        """Waveforms (B, T) and lengths (B,) -> logits (B, K)."""
+        return self.classify(*self.front_end(waveforms, lengths))
