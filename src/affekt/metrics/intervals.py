@@ -1,0 +1,323 @@
+"""Confidence intervals: the bootstrap over speakers or utterances, and Wilson's interval for a share.
+
+Utterances of one speaker resemble each other, so where speakers are known whole speakers are resampled. Percentile
+intervals are used. A percentile interval can miss its own estimate when the score is biased under resampling; it is
+then widened to include it. With fewer than about ten speakers any cluster bootstrap is too narrow: read `unit`,
+which says what was resampled and how many there were.
+
+Source: Efron & Tibshirani 1993 (bootstrap); Cameron, Gelbach & Miller 2008 (few clusters); Wilson 1927.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import ndtri
+
+from affekt.errors import ConfigError, DataError, ShapeError
+from affekt.metrics import _inputs
+from affekt.metrics._inputs import IntVector, RealArray
+from affekt.metrics.classification import ClassificationScore, score_confusion
+
+__all__ = ["Interval", "bootstrap", "bootstrap_difference", "bootstrap_values", "wilson"]
+
+PairStatistic: TypeAlias = Callable[[npt.NDArray[np.generic], npt.NDArray[np.generic]], float]
+ValueStatistic: TypeAlias = Callable[[RealArray], float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interval:
+    """An estimate with its confidence interval."""
+
+    estimate: float
+    """The score of the data as they are."""
+    low: float
+    """Lower end; never above the estimate."""
+    high: float
+    """Upper end; never below the estimate."""
+    level: float
+    """Confidence level, for example 0.95."""
+    resamples: int
+    """Bootstrap resamples; 0 when the interval comes from a formula."""
+    unit: str
+    """What was resampled, in words, for example "speaker (24)" or "utterance (one speaker only)"."""
+
+    def contains(self, value: float) -> bool:
+        """Say whether the value lies inside the interval, ends included."""
+        return self.low <= value <= self.high
+
+
+def bootstrap(
+    statistic: ClassificationScore | PairStatistic,
+    truth: npt.ArrayLike,
+    prediction: npt.ArrayLike,
+    *,
+    n_classes: int | None = None,
+    clusters: npt.ArrayLike | None = None,
+    resamples: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
+    cluster_unit: str = "speaker",
+) -> Interval:
+    """Bootstrap a score of truth and prediction.
+
+    A named score is computed from one confusion matrix per speaker, so 1,000 resamples cost milliseconds. A function
+    is called once per resample on resampled arrays, which may then hold real numbers (for example ratings for CCC).
+
+    Args:
+        statistic: "accuracy", "uar", "macro_f1", or a function of (truth, prediction).
+        truth: (N,).
+        prediction: (N,).
+        n_classes: K; required for "macro_f1".
+        clusters: speaker of each utterance, (N,); None resamples utterances.
+        resamples: number of resamples.
+        level: confidence level.
+        seed: seed of the resampling.
+        cluster_unit: what a cluster is called in the result.
+
+    Returns:
+        The percentile interval. With one cluster only, utterances are resampled and `unit` says so.
+
+    Raises:
+        ConfigError: unknown score, level or resamples out of range, or "macro_f1" without n_classes.
+        ShapeError: lengths differ.
+        DataError: empty input or labels out of range.
+
+    Example:
+        >>> bootstrap("uar", [0, 1, 0, 1], [0, 1, 0, 0], clusters=["a", "a", "b", "b"]).unit
+        'speaker (2)'
+    """
+    _inputs.check_level(level)
+    _inputs.check_resamples(resamples)
+    rng = np.random.default_rng(seed)
+    if callable(statistic):
+        left, right = np.array(truth), np.array(prediction)
+        if left.ndim != 1 or left.shape != right.shape:
+            raise ShapeError(
+                f"truth and prediction do not match (got {left.shape} and {right.shape}); expected (N,) twice; "
+                "align them by utterance."
+            )
+        groups, unit, _ = _groups(left.size, clusters, cluster_unit)
+        drawn = [float(statistic(left[rows], right[rows])) for rows in _rows(groups, resamples, rng)]
+        return _percentile(float(statistic(left, right)), np.asarray(drawn), level, unit)
+    first, second = _inputs.pair(truth, prediction, n_classes=n_classes)
+    size = _score_classes(statistic, n_classes, first, second)
+    blocks, weights, unit = _block_weights((first, second), clusters, resamples, rng, cluster_unit)
+    estimate, scores = _scores(statistic, first, second, blocks, weights, size)
+    return _percentile(estimate, scores, level, unit)
+
+
+def bootstrap_difference(
+    statistic: ClassificationScore,
+    truth: npt.ArrayLike,
+    first: npt.ArrayLike,
+    second: npt.ArrayLike,
+    *,
+    n_classes: int | None = None,
+    clusters: npt.ArrayLike | None = None,
+    resamples: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
+    cluster_unit: str = "speaker",
+) -> Interval:
+    """Bootstrap score(first) - score(second) of two models on the same utterances, resampled together.
+
+    Args:
+        statistic: "accuracy", "uar" or "macro_f1".
+        truth: (N,).
+        first: predictions of one model, (N,).
+        second: predictions of the other, (N,).
+        n_classes: K; required for "macro_f1".
+        clusters: speaker of each utterance, (N,); None resamples utterances.
+        resamples: number of resamples.
+        level: confidence level.
+        seed: seed of the resampling.
+        cluster_unit: what a cluster is called in the result.
+
+    Returns:
+        The paired percentile interval of the difference.
+
+    Raises:
+        ConfigError, ShapeError, DataError: as :func:`bootstrap`.
+    """
+    _inputs.check_level(level)
+    _inputs.check_resamples(resamples)
+    labels, one = _inputs.pair(truth, first, n_classes=n_classes)
+    _, two = _inputs.pair(truth, second, n_classes=n_classes)
+    size = max(_score_classes(statistic, n_classes, labels, model) for model in (one, two))
+    rng = np.random.default_rng(seed)
+    blocks, weights, unit = _block_weights((labels, one, two), clusters, resamples, rng, cluster_unit)
+    estimate_one, scores_one = _scores(statistic, labels, one, blocks, weights, size)
+    estimate_two, scores_two = _scores(statistic, labels, two, blocks, weights, size)
+    return _percentile(estimate_one - estimate_two, scores_one - scores_two, level, unit)
+
+
+def bootstrap_values(
+    values: npt.ArrayLike,
+    *,
+    statistic: ValueStatistic | None = None,
+    clusters: npt.ArrayLike | None = None,
+    resamples: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
+    cluster_unit: str = "speaker",
+) -> Interval:
+    """Bootstrap a statistic of one value per utterance; paired differences are values too.
+
+    Args:
+        values: finite numbers, (N,).
+        statistic: function of (n,) values; None is the mean, which is computed without a loop.
+        clusters: speaker of each value, (N,); None resamples single values.
+        resamples: number of resamples.
+        level: confidence level.
+        seed: seed of the resampling.
+        cluster_unit: what a cluster is called in the result.
+
+    Returns:
+        The percentile interval. With one cluster only, single values are resampled and `unit` says so.
+
+    Raises:
+        ConfigError: level or resamples out of range.
+        ShapeError: values or clusters are not (N,).
+        DataError: empty or not finite.
+    """
+    _inputs.check_level(level)
+    _inputs.check_resamples(resamples)
+    array = _inputs.reals("values", values)
+    rng = np.random.default_rng(seed)
+    groups, unit, _ = _groups(array.size, clusters, cluster_unit)
+    if statistic is not None:
+        drawn = np.asarray([float(statistic(array[rows])) for rows in _rows(groups, resamples, rng)])
+        return _percentile(float(statistic(array)), drawn, level, unit)
+    sizes = np.bincount(groups).astype(np.float64)
+    sums = np.bincount(groups, weights=array)
+    picks = [rng.integers(0, sizes.size, size=sizes.size) for _ in range(resamples)]
+    means = np.asarray([sums[pick].sum() / sizes[pick].sum() for pick in picks])
+    return _percentile(float(array.mean()), means, level, unit)
+
+
+def wilson(successes: int, n: int, *, level: float = 0.95) -> Interval:
+    """Wilson's interval for a share, for example the accuracy on a forget set of 20 utterances.
+
+    Args:
+        successes: 0..n.
+        n: number of utterances, taken to be independent.
+        level: confidence level.
+
+    Returns:
+        The interval; `resamples` is 0.
+
+    Raises:
+        ConfigError: level out of range.
+        DataError: n < 1 or successes outside 0..n.
+
+    Example:
+        >>> round(wilson(9, 10).low, 4)
+        0.5958
+    """
+    _inputs.check_level(level)
+    if n < 1 or not 0 <= successes <= n:
+        raise DataError(
+            f"the counts make no share (got {successes} of {n}); expected 0 <= successes <= n and n >= 1; "
+            "count the utterances again."
+        )
+    low, high = wilson_limits(successes / n, n, level)
+    return Interval(estimate=successes / n, low=low, high=high, level=level, resamples=0, unit=f"utterance ({n})")
+
+
+def wilson_limits(share: float, n: int, level: float) -> tuple[float, float]:
+    """Return Wilson's two limits for a share that need not be a whole number of successes."""
+    z = float(ndtri(0.5 + level / 2.0))
+    scale = 1.0 + z * z / n
+    middle = (share + z * z / (2.0 * n)) / scale
+    half = z / scale * float(np.sqrt(share * (1.0 - share) / n + z * z / (4.0 * n * n)))
+    # rounding may leave the limit a hair inside at shares 0 and 1, where Wilson's limit is exact
+    return min(max(0.0, middle - half), share), max(min(1.0, middle + half), share)
+
+
+def _score_classes(
+    statistic: ClassificationScore, n_classes: int | None, truth: IntVector, prediction: IntVector
+) -> int:
+    """Return K for a named score; macro-F1 must be told it."""
+    if statistic == "macro_f1" and n_classes is None:
+        raise ConfigError("macro_f1 needs n_classes (got None); expected the number of classes; pass n_classes.")
+    return _inputs.class_count(truth, prediction, n_classes)
+
+
+def _groups(size: int, clusters: npt.ArrayLike | None, cluster_unit: str) -> tuple[IntVector, str, bool]:
+    """Return the resampled group 0..G-1 of each utterance, the unit in words, and whether groups are single."""
+    if clusters is None:
+        return np.arange(size, dtype=np.int64), f"utterance ({size})", True
+    found, count = _inputs.codes("clusters", clusters, size)
+    if count == 1:
+        return np.arange(size, dtype=np.int64), f"utterance ({size}; one {cluster_unit} only)", True
+    return found, f"{cluster_unit} ({count})", False
+
+
+def _rows(groups: IntVector, resamples: int, rng: np.random.Generator) -> list[IntVector]:
+    """Draw groups with replacement, as many as there are, and return the utterance rows of each resample."""
+    order = np.argsort(groups, kind="stable")
+    members = np.split(order, np.cumsum(np.bincount(groups))[:-1])
+    draws = rng.integers(0, len(members), size=(resamples, len(members)))
+    return [np.concatenate([members[group] for group in draw]) for draw in draws]
+
+
+def _block_weights(
+    columns: tuple[IntVector, ...],
+    clusters: npt.ArrayLike | None,
+    resamples: int,
+    rng: np.random.Generator,
+    cluster_unit: str,
+) -> tuple[IntVector, RealArray, str]:
+    """Group utterances into blocks that are drawn alike, and draw how much each block weighs.
+
+    Without clusters, utterances with the same labels are interchangeable, so a block is a distinct row of labels and
+    the number of draws from it is multinomial: the result has the law of resampling single utterances.
+
+    Returns:
+        The block of each utterance, (N,); the weight of one utterance of each block in each resample, (R, G); the unit.
+    """
+    groups, unit, single = _groups(columns[0].size, clusters, cluster_unit)
+    if single:
+        _, inverse, sizes = np.unique(np.stack(columns, axis=1), axis=0, return_inverse=True, return_counts=True)
+        draws = rng.multinomial(groups.size, sizes / groups.size, size=resamples)
+        return inverse.reshape(-1).astype(np.int64), draws / sizes, unit
+    count = int(groups.max()) + 1
+    return groups, rng.multinomial(count, np.full(count, 1.0 / count), size=resamples).astype(np.float64), unit
+
+
+def _scores(
+    statistic: ClassificationScore,
+    truth: IntVector,
+    prediction: IntVector,
+    blocks: IntVector,
+    weights: RealArray,
+    size: int,
+) -> tuple[float, RealArray]:
+    """Return the score of the data, and that of each resample from per-block confusion matrices."""
+    cells = size * size
+    flat = blocks * cells + truth * size + prediction
+    per_block = np.bincount(flat, minlength=weights.shape[1] * cells).reshape(-1, cells)  # (G, K * K)
+    drawn = np.round(weights @ per_block)  # counts are whole; (R, K * K)
+    whole = per_block.sum(axis=0).reshape(size, size)
+    return float(score_confusion(statistic, whole)), score_confusion(statistic, drawn.reshape(-1, size, size))
+
+
+def _percentile(estimate: float, drawn: RealArray, level: float, unit: str) -> Interval:
+    """Return the percentile interval, widened where it would miss the estimate."""
+    if not np.isfinite(estimate) or not np.isfinite(drawn).all():
+        raise DataError(
+            f"the statistic is not finite on the data or on a resample (got estimate {estimate}); "
+            "expected a number each time; use a statistic that is defined on small subsets."
+        )
+    low, high = np.quantile(drawn, [0.5 - level / 2.0, 0.5 + level / 2.0])
+    return Interval(
+        estimate=estimate,
+        low=min(float(low), estimate),
+        high=max(float(high), estimate),
+        level=level,
+        resamples=int(drawn.size),
+        unit=unit,
+    )
