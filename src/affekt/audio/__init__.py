@@ -1,11 +1,12 @@
 """Floor 0: what a recording is before anyone knows what is felt in it.
 
 - :mod:`~affekt.audio.io`: :func:`info`, :func:`load`, :func:`resample`, :func:`level_db`, :func:`set_level`.
+- :mod:`~affekt.audio.containers`: finds wav and ogg files that lost their end.
 - :mod:`~affekt.audio.batching`: :func:`pad_batch`, :func:`length_mask`; clips of different lengths as one tensor.
 - :mod:`~affekt.audio.framing`: :func:`frame`; overlapping windows of a signal.
 - :mod:`~affekt.audio.spectrogram`: :class:`LogMel`; the log mel spectrogram as a differentiable module.
 
-The first needs NumPy only; the other three need torch, which is imported when one of their names is first used.
+The first two need no torch; the other three do, and it is imported when one of their names is first used.
 """
 
 from importlib import import_module

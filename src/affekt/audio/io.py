@@ -10,6 +10,7 @@ import numpy as np
 import soundfile
 import soxr
 
+from affekt.audio.containers import missing_end
 from affekt.errors import ConfigError, DataError, ShapeError
 from affekt.types import PathLike, Waveform
 
@@ -20,6 +21,12 @@ _END_TOLERANCE_SECONDS = 0.01
 
 _UNKNOWN_LENGTH = 2**48
 """libsndfile announces a number near 2**63 when a streamed file does not say how long it is."""
+
+_MP3_PREROLL = 32 * 1152
+"""Samples decoded ahead of an mp3 segment: a frame borrows bits from frames before it and overlaps the previous one."""
+
+_SKIP_BLOCK = 1 << 18
+"""Samples decoded at a time on the way to a segment."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,8 +63,13 @@ def info(path: PathLike) -> AudioInfo:
 def load(path: PathLike, *, start: float = 0.0, end: float | None = None, sample_rate: int = 16000) -> Waveform:
     """Read a recording, or a segment of it, as one channel at one rate.
 
-    Only the segment is decoded. Channels are averaged. The level is left as it is, and a silent recording is not an
-    error here; float and lossy files can exceed [-1, 1] slightly and are not clipped.
+    Only the segment is decoded (ogg vorbis: all up to its end, because seeking there is not exact). A segment equals
+    the same stretch of the whole recording, apart from what the resampling filter sees beyond its edges. Channels are
+    averaged. The level is left as it is, and a silent recording is not an error here; float and lossy files can exceed
+    [-1, 1] slightly and are not clipped.
+
+    A file that lost its end is refused wherever the format lets it be known: an mp3 file without an info frame does
+    not say how long it was.
 
     Args:
         path: A wav, flac, ogg or mp3 file.
@@ -80,6 +92,11 @@ def load(path: PathLike, *, start: float = 0.0, end: float | None = None, sample
         if samples == 0:
             raise DataError(f"{path} is empty (got 0 samples); expected a recording; remove it or record it again.")
         first, last = _segment(path, start, end, rate=rate, samples=samples)
+        if (last - first) * sample_rate < rate:
+            raise DataError(
+                f"{path} from {start} s is too short (got {last - first} samples at {rate} Hz); expected at least one "
+                f"sample at {sample_rate} Hz; take a longer segment."
+            )
         decoded = _decode(file, path, first, last)  # (T, C)
     if not np.isfinite(decoded).all():
         bad = int((~np.isfinite(decoded)).sum())
@@ -97,23 +114,23 @@ def resample(waveform: Waveform, *, from_rate: int, to_rate: int) -> Waveform:
         to_rate: Rate wanted, Hz.
 
     Returns:
-        Samples, shape (about T * to_rate / from_rate, at least 1), float32. Equal rates give the samples unchanged.
+        Samples, shape (T * to_rate / from_rate to the nearest integer,), float32, a new array.
 
     Raises:
-        ShapeError: The waveform has more than one axis, or no sample.
+        ShapeError: The waveform has more than one axis, or is shorter than one sample of the new rate.
+        DataError: The waveform holds NaN or infinite samples.
         ConfigError: A rate is not a positive integer.
     """
     _check_rate("from_rate", from_rate)
     _check_rate("to_rate", to_rate)
     samples = _one_axis(waveform)
     if from_rate == to_rate:
-        return samples
-    wanted = max(1, round(samples.size * to_rate / from_rate))
-    result = np.asarray(soxr.resample(samples, from_rate, to_rate, quality="HQ"), dtype=np.float32)
-    # A clip shorter than one period of the ratio comes back with a sample too few or too many.
-    if result.size < wanted:
-        result = np.pad(result, (0, wanted - result.size))
-    return np.ascontiguousarray(result[:wanted])
+        return samples.copy()
+    if samples.size * to_rate < from_rate:
+        raise ShapeError(
+            f"waveform must last one sample at {to_rate} Hz (got {samples.size} at {from_rate} Hz); pass a longer clip."
+        )
+    return np.asarray(soxr.resample(samples, from_rate, to_rate, quality="HQ"), dtype=np.float32)
 
 
 def level_db(waveform: Waveform) -> float:
@@ -130,10 +147,11 @@ def level_db(waveform: Waveform) -> float:
 
     Raises:
         ShapeError: The waveform has more than one axis, or no sample.
+        DataError: The waveform holds NaN or infinite samples.
     """
     samples = _one_axis(waveform).astype(np.float64)
     power = float(np.mean(np.square(samples)))
-    return float(10.0 * np.log10(power)) if power > 0.0 else -np.inf
+    return -np.inf if power == 0.0 else float(10.0 * np.log10(power))
 
 
 def set_level(waveform: Waveform, *, level_db: float = -26.0) -> Waveform:
@@ -152,6 +170,7 @@ def set_level(waveform: Waveform, *, level_db: float = -26.0) -> Waveform:
 
     Raises:
         ShapeError: The waveform has more than one axis, or no sample.
+        DataError: The waveform holds NaN or infinite samples.
         ConfigError: The level is not finite.
     """
     if not isfinite(level_db):
@@ -167,15 +186,15 @@ def set_level(waveform: Waveform, *, level_db: float = -26.0) -> Waveform:
 @contextmanager
 def _opened(path: PathLike) -> Iterator[soundfile.SoundFile]:
     """Open a recording; what goes wrong on the way is a DataError."""
-    if not Path(path).is_file():
-        raise DataError(
-            f"{path} is missing (got no such file); expected a recording; check the path and the root folder."
-        )
+    _check_file(path)
     try:
         file = soundfile.SoundFile(path)
     except (soundfile.LibsndfileError, TypeError, OSError) as error:
+        detail = _detail(error)
+        if "does not exist" in detail:  # libsndfile says so of an mp3 file without a single frame
+            detail = "no audio in it"
         raise DataError(
-            f"{path} cannot be read (got {str(error).rstrip('.')}); expected wav, flac, ogg or mp3; convert it."
+            f"{path} is not readable audio (got: {detail}); expected wav, flac, ogg or mp3; convert it."
         ) from error
     with file:
         if file.frames >= _UNKNOWN_LENGTH:
@@ -183,6 +202,29 @@ def _opened(path: PathLike) -> Iterator[soundfile.SoundFile]:
                 f"{path} does not say how long it is (got a streamed header); expected a length; convert it."
             )
         yield file
+
+
+def _check_file(path: PathLike) -> None:
+    """Refuse what can be seen without a decoder."""
+    file = Path(path)
+    if not file.is_file():
+        got = "a folder" if file.is_dir() else "nothing there"
+        raise DataError(f"{path} is not a file (got {got}); expected a recording; check the path and the root folder.")
+    try:
+        found = "0 bytes" if file.stat().st_size == 0 else missing_end(file)
+    except OSError as error:
+        raise DataError(
+            f"{path} is not readable (got: {error.strerror}); expected a recording; check its rights."
+        ) from error
+    if found == "0 bytes":
+        raise DataError(f"{path} is empty (got 0 bytes); expected a recording; remove it or record it again.")
+    if found:
+        raise DataError(f"{path} is cut off (got {found}); expected the whole recording; copy or export it again.")
+
+
+def _detail(error: Exception) -> str:
+    """What the decoder says, without its frills."""
+    return str(getattr(error, "error_string", error)).removeprefix("Error : ").rstrip(".")
 
 
 def _segment(path: PathLike, start: float, end: float | None, *, rate: int, samples: int) -> tuple[int, int]:
@@ -214,15 +256,27 @@ def _segment(path: PathLike, start: float, end: float | None, *, rate: int, samp
 
 
 def _decode(file: soundfile.SoundFile, path: PathLike, first: int, last: int) -> Waveform:
-    """Samples first..last of an open file, shape (T, C)."""
+    """Samples first..last of an open file, shape (T, C).
+
+    Seeking must land on the sample: in ogg vorbis it misses by a block near the end (libsndfile issue 885), so that
+    is decoded from its start, thousands of times faster than it plays; mp3 needs the frames before.
+    """
+    before = {"VORBIS": first, "MPEG_LAYER_III": min(first, _MP3_PREROLL)}.get(file.subtype, 0)
     wanted = last - first
+    skipped = 0
     try:
-        if first:
-            file.seek(first)
-        decoded: Waveform = file.read(wanted, dtype="float32", always_2d=True)
+        if first > before:
+            file.seek(first - before)
+        while skipped < before:
+            block = len(file.read(min(_SKIP_BLOCK, before - skipped), dtype="float32"))
+            if block == 0:
+                break
+            skipped += block
+        decoded: Waveform = file.read(wanted, dtype="float32", always_2d=True)  # (T, C)
     except (soundfile.LibsndfileError, RuntimeError) as error:
+        detail = _detail(error)
         raise DataError(
-            f"{path} cannot be decoded (got {str(error).rstrip('.')}); expected {wanted} samples; export it again."
+            f"{path} is damaged or cut off (got: {detail}); expected {wanted} samples; copy or export it again."
         ) from error
     if len(decoded) < wanted:
         raise DataError(
@@ -236,6 +290,10 @@ def _one_axis(waveform: Waveform) -> Waveform:
     samples = np.asarray(waveform, dtype=np.float32)
     if samples.ndim != 1 or samples.size == 0:
         raise ShapeError(f"waveform must be (T,) with T >= 1 (got {samples.shape}); pass one channel of one clip.")
+    if not np.isfinite(samples).all():
+        raise DataError(
+            "waveform holds NaN or infinite samples (got at least one); expected finite ones; drop the clip."
+        )
     return samples
 
 

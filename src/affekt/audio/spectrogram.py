@@ -92,17 +92,18 @@ class LogMel(nn.Module):
         """Compute the spectrograms of a padded batch.
 
         Args:
-            waveforms: Samples, shape (B, T), float32 or float64, finite.
+            waveforms: Samples, shape (B, T), finite; float64 is computed in float64, all else in float32.
             lengths: Valid samples per clip, shape (B,), integer, each between one window and T.
 
         Returns:
-            Features, shape (B, F, D), of the type of the waveforms, 0 behind the last frame of a clip; and frames per
-            clip, shape (B,), int64.
+            Features, shape (B, F, D), 0 behind the last frame of a clip, and frames per clip, shape (B,), int64.
 
         Raises:
             ShapeError: The shapes disagree, or a clip is shorter than one window.
         """
         self._check_batch(waveforms, lengths)
+        if waveforms.dtype != torch.float64:
+            waveforms = waveforms.float()
         window, mel = self.window, self.mel
         if waveforms.dtype != window.dtype:
             window, mel = self._tables(waveforms.dtype, waveforms.device)
@@ -114,7 +115,7 @@ class LogMel(nn.Module):
             spectrum = torch.view_as_real(torch.fft.rfft(windowed)).flatten(-2)  # (B, F, 2 * bins)
             power = spectrum.square() @ mel  # (B, F, D)
             features = power.clamp(min=self.floor).log()
-        return features * length_mask(frames, count)[..., None], frames
+        return features.masked_fill(~length_mask(frames, count)[..., None], 0.0), frames
 
     def _windowed(self, waveforms: Tensor, window: Tensor, count: int) -> Tensor:
         """Frames ready for the transform, (B, F, fft).
@@ -189,6 +190,10 @@ class LogMel(nn.Module):
             raise ShapeError(
                 f"waveforms must be (B, T) and lengths (B,) (got {tuple(waveforms.shape)} and {tuple(lengths.shape)}); "
                 "use pad_batch."
+            )
+        if lengths.dtype.is_floating_point or not waveforms.dtype.is_floating_point:
+            raise ShapeError(
+                f"waveforms must be floats and lengths integers (got {waveforms.dtype} and {lengths.dtype}); use pad_batch."
             )
         shortest, longest = int(lengths.min()), int(lengths.max())
         if shortest < self.window_length:
