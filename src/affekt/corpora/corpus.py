@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,8 +13,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from affekt.audio import info, load
 from affekt.corpora.table import canonical_ratings, canonical_table, nearest, table_digest
 from affekt.errors import ConfigError, DataError
+from affekt.files import new_folder
 from affekt.types import PathLike, Waveform
 
 __all__ = ["Corpus"]
@@ -131,16 +132,12 @@ class Corpus:
         Raises:
             DataError: The file is missing, damaged or shorter than the segment.
         """
-        from affekt.audio.io import load
-
         i = self._row(i)
         start, end = self.table["start"][i], self.table["end"][i]
         return load(self.path(i), start=start or 0.0, end=end, sample_rate=sample_rate)
 
     def seconds(self) -> npt.NDArray[np.float64]:
         """Length of each utterance, shape (len(self),), in seconds, from the segments and the headers of the files."""
-        from affekt.audio.io import info
-
         starts = self.table["start"].fill_null(0.0).to_list()
         ends = self.table["end"].to_list()
         return np.array(
@@ -210,18 +207,11 @@ class Corpus:
 
         Raises:
             DataError: The folder is not empty, or a recording that shall be copied is missing or outside the root.
+            ConfigError: The format is neither.
         """
         if file_format not in ("csv", "parquet"):
             raise ConfigError(f"unknown table format '{file_format}'; csv or parquet was expected; choose one.")
-        folder = Path(folder)
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise DataError(
-                f"{folder} already exists and is not empty; a new or empty folder was expected; choose another."
-            )
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
-        try:
-            part.chmod(0o755)
+        with new_folder(folder) as part:
             if copy_audio:
                 self._copy_audio(part)
             header = self._header(root=None if copy_audio else self.root)
@@ -233,12 +223,7 @@ class Corpus:
                     table.write_csv(part / f"{stem}.csv")
                 else:
                     table.write_parquet(part / f"{stem}.parquet")
-            if folder.exists():
-                folder.rmdir()
-            part.rename(folder)
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
-        return folder
+        return Path(folder)
 
     def _header(self, *, root: Path | None) -> str:
         """The text of ``corpus.toml``."""

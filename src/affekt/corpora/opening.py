@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -45,7 +46,7 @@ def open_corpus(source: PathLike, *, classes: Sequence[str] | None = None) -> Co
         from affekt.corpora.builtin import build
 
         corpus = build(seed=0)
-        return corpus if classes is None else _with_classes(corpus, classes)
+        return corpus if classes is None else replace(corpus, classes=tuple(classes))
     path = Path(source)
     if path.is_dir():
         table = _one_of(path, "utterances")
@@ -78,13 +79,6 @@ def open_corpus(source: PathLike, *, classes: Sequence[str] | None = None) -> Co
         licence=header.get("licence", ""),
         synthetic=header.get("synthetic", False),
     )
-
-
-def _with_classes(corpus: Corpus, classes: Sequence[str]) -> Corpus:
-    """The same corpus with other classes."""
-    from dataclasses import replace
-
-    return replace(corpus, classes=tuple(classes))
 
 
 def _one_of(folder: Path, stem: str) -> Path | None:
