@@ -28,8 +28,8 @@ class LogMel(nn.Module):
     The result of a clip does not depend on the clips beside it or on how much it is padded. The module has no
     parameters and nothing in its state dict: its settings say all.
 
-    Conventions: with ``floor=1.1920929e-07``, ``low_hz=20``, waveforms scaled to the 16-bit range and the other
-    defaults this is the filter bank of Kaldi without dither and energy.
+    Conventions: with ``floor=1.1920929e-07``, ``low_hz=20`` and the other defaults this is the filter bank of Kaldi
+    without dither and energy (Kaldi is usually fed samples in the 16-bit range, affekt in [-1, 1]).
 
     Args:
         sample_rate: Hz.
@@ -193,7 +193,8 @@ class LogMel(nn.Module):
             )
         if lengths.dtype.is_floating_point or not waveforms.dtype.is_floating_point:
             raise ShapeError(
-                f"waveforms must be floats and lengths integers (got {waveforms.dtype} and {lengths.dtype}); use pad_batch."
+                f"waveforms must be floats and lengths integers (got {waveforms.dtype} and {lengths.dtype}); "
+                "use pad_batch."
             )
         shortest, longest = int(lengths.min()), int(lengths.max())
         if shortest < self.window_length:
