@@ -57,6 +57,7 @@ class LogmelCnn(nn.Module):
         self.options = options
         self.logmel = LogMel(n_mels=options.n_mels, hop_ms=options.hop_ms, low_hz=50.0)
         first, second, third = options.channels
+        self.strides = (2, 2, 1)  # of the convolutions over time
         self.convolutions = nn.ModuleList(
             [
                 nn.Conv2d(1, first, (5, 5), stride=(2, 2), padding=(2, 2)),
@@ -74,16 +75,17 @@ class LogmelCnn(nn.Module):
         self.head = nn.Sequential(nn.Dropout(options.head_dropout), nn.Linear(2 * options.width, n_classes))
 
     def front_end(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Log-mel frames without the clip's mean spectrum: (B, T), (B,) -> (B, F, M), (B,).
+        """Log-mel frames without the clip's mean level: (B, T), (B,) -> (B, F, M), (B,).
 
-        Subtracting each band's mean over the clip removes level and most of the recording's colour.
+        One number a clip is subtracted, so a change of gain changes nothing.
         """
         features, frames = self.logmel(waveforms, lengths)  # natural log of power
         mask = length_mask(frames, features.shape[1]).unsqueeze(-1)  # (B, F, 1)
         top = features.masked_fill(~mask, float("-inf")).amax((1, 2), keepdim=True)
         floor = top - self.options.range_db * 0.23025850929940458  # dB -> nepers of power
         features = torch.maximum(features, floor) * mask
-        mean = features.sum(1, keepdim=True) / frames.clamp_min(1).view(-1, 1, 1)
+        count = frames.clamp_min(1).view(-1, 1, 1) * self.options.n_mels
+        mean = features.sum((1, 2), keepdim=True) / count
         return (features - mean) * mask / 3.0, frames  # 3: about one standard deviation of speech
 
     def classify(self, features: Tensor, lengths: Tensor) -> Tensor:
@@ -91,10 +93,9 @@ class LogmelCnn(nn.Module):
         if self.training:
             features, lengths = self.augment(features, lengths)
         x = features.unsqueeze(1)  # (B, 1, F, M)
-        for convolution in self.convolutions:
+        for convolution, stride in zip(self.convolutions, self.strides, strict=True):
             mask = length_mask(lengths, x.shape[2])[:, None, :, None]
             x = nn.functional.gelu(convolution(x * mask))
-            stride = convolution.stride[0]
             lengths = (lengths + stride - 1) // stride
         x = x.transpose(2, 3).flatten(1, 2)  # (B, C M', F')
         x = self.temporal(x * length_mask(lengths, x.shape[2]).unsqueeze(1))

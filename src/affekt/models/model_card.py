@@ -13,7 +13,7 @@ def model_card(config: dict[str, Any], *, parameters: int) -> str:
         parameters: how many numbers the model holds.
     """
     history = list(config["history"])
-    training = next((entry for entry in history if entry.get("event") == "training"), {})
+    training: dict[str, Any] = next((entry for entry in history if entry.get("event") == "training"), {})
     deletions = [entry for entry in history if entry.get("event") == "deletion"]
     lines = [
         f"# A speech-emotion model of the family {config['family']}",

@@ -1,1 +1,42 @@
-"""To be filled."""
+"""The one training loop and what stands around it.
+
+- :func:`train`, :func:`train_split`, :class:`TrainReport`: a corpus becomes a model
+- :func:`fit`, :func:`build_model`, :class:`FitResult`: the loop
+- :class:`TrainConfig`, :func:`recipe`, :data:`RECIPES`: its settings
+- :func:`evaluate`, :func:`score_logits`, :class:`Evaluation`: a model over a corpus, with intervals
+- :func:`predict_rows`, :class:`FeatureStore`: logits and front-end features, batched by length
+- :func:`run_record`: what goes into run.json
+"""
+
+from affekt.training.config import RECIPES, TrainConfig, recipe
+from affekt.training.evaluate import Evaluation, evaluate, rows_of_side, score_logits, with_classes
+from affekt.training.features import FeatureStore, length_batches, pad_features
+from affekt.training.fit import FitResult, Progress, build_model, fit, is_held_out
+from affekt.training.predict import predict_rows
+from affekt.training.record import code_digest, run_record
+from affekt.training.train import TrainReport, train, train_split
+
+__all__ = [
+    "RECIPES",
+    "Evaluation",
+    "FeatureStore",
+    "FitResult",
+    "Progress",
+    "TrainConfig",
+    "TrainReport",
+    "build_model",
+    "code_digest",
+    "evaluate",
+    "fit",
+    "is_held_out",
+    "length_batches",
+    "pad_features",
+    "predict_rows",
+    "recipe",
+    "rows_of_side",
+    "run_record",
+    "score_logits",
+    "train",
+    "train_split",
+    "with_classes",
+]

@@ -1,0 +1,79 @@
+"""The settings of a training run, with one recipe a model family."""
+
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from affekt.errors import ConfigError
+
+__all__ = ["RECIPES", "TrainConfig", "recipe"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """Settings of :func:`affekt.training.fit`."""
+
+    epochs: int = 30
+    """Passes over the training set at most."""
+    batch_size: int = 32
+    """Utterances a step, over all processes."""
+    learning_rate: float = 4e-3
+    """Peak learning rate; it warms up over a tenth of the steps and falls to zero along a cosine."""
+    weight_decay: float = 0.05
+    """Decoupled weight decay (AdamW)."""
+    label_smoothing: float = 0.0
+    """Share of the target that is spread over all classes."""
+    class_weights: bool = True
+    """Weigh classes by N / (K n_c)."""
+    patience: int = 12
+    """Stop when the loss on the development speakers has not fallen for this many epochs; the best epoch is kept."""
+    crop_seconds: float | None = None
+    """Train on random stretches of at most this length; None: whole utterances. Evaluation is always whole."""
+    gradient_clip: float = 1.0
+    """Largest gradient norm of a step."""
+    heldout_fraction: float = 0.08
+    """Share of the training speakers' utterances that is never trained on, to measure the held-out loss."""
+    memory_gib: float = 6.0
+    """Front-end features are kept in memory up to this size; beyond it they are computed again when needed."""
+
+    def __post_init__(self) -> None:
+        for name, low, high in (
+            ("epochs", 1, 100_000),
+            ("batch_size", 1, 100_000),
+            ("learning_rate", 1e-12, 10.0),
+            ("weight_decay", 0.0, 10.0),
+            ("label_smoothing", 0.0, 0.99),
+            ("patience", 1, 100_000),
+            ("gradient_clip", 1e-12, 1e12),
+            ("heldout_fraction", 0.0, 0.5),
+            ("memory_gib", 0.0, 1e6),
+        ):
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise ConfigError(f"{name} is {value}; a value from {low} to {high} was expected; change it.")
+        if self.crop_seconds is not None and self.crop_seconds < 0.25:
+            raise ConfigError(f"crop_seconds is {self.crop_seconds}; at least 0.25 s was expected; change it.")
+
+
+RECIPES: dict[str, TrainConfig] = {
+    "emo18": TrainConfig(epochs=20, learning_rate=1e-3, weight_decay=0.0, crop_seconds=1.5),
+    "logmel-cnn": TrainConfig(),
+    "zhao19": TrainConfig(epochs=20, learning_rate=1e-3, weight_decay=0.0, crop_seconds=1.5),
+}
+"""Family -> its recipe. The end-to-end networks use Adam at 1e-3 as their authors' code does (STAA-Net)."""
+
+
+def recipe(family: str, **changes: Any) -> TrainConfig:
+    """The recipe of a family with some settings changed.
+
+    Raises:
+        ConfigError: the family or a setting is unknown, or a value is out of range.
+    """
+    if family not in RECIPES:
+        raise ConfigError(
+            f"unknown model family {family!r}; one of {', '.join(sorted(RECIPES))} was expected; choose one of these."
+        )
+    known = {field.name for field in fields(TrainConfig)}
+    unknown = sorted(set(changes) - known)
+    if unknown:
+        raise ConfigError(f"unknown setting {unknown[0]!r}; one of {', '.join(sorted(known))} was expected; rename it.")
+    return replace(RECIPES[family], **changes)

@@ -1,0 +1,315 @@
+"""The one training loop."""
+
+import hashlib
+import json
+import math
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from accelerate.utils import broadcast
+from torch import Tensor, nn
+
+from affekt.corpora import Corpus
+from affekt.errors import CheckpointError, DataError, ProtocolError
+from affekt.losses import class_weights, cross_entropy
+from affekt.metrics import uar
+from affekt.models import EmotionModel, ErasureRecord, HeldOutLoss, ModelConfig
+from affekt.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from affekt.training.config import TrainConfig
+from affekt.training.features import FeatureStore, length_batches, pad_features
+from affekt.training.predict import predict_rows
+from affekt.types import IntArray
+
+__all__ = ["FitResult", "Progress", "build_model", "fit", "is_held_out"]
+
+Progress = Callable[[str, int, int], None]
+"""Called with a message, the steps done and the steps in all."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitResult:
+    """What a training run gave."""
+
+    model: EmotionModel
+    """The weights of the best epoch, in evaluation mode, with its erasure record."""
+    epochs: int
+    best_epoch: int
+    history: tuple[dict[str, float], ...]
+    """One entry an epoch: training loss, loss and UAR on the development speakers."""
+    trained_rows: tuple[int, ...]
+    """Rows of the training corpus that were trained on."""
+    heldout_rows: tuple[int, ...]
+    """Rows of the training corpus that were held out to measure the loss within speakers."""
+    seconds: float
+
+
+def build_model(
+    family: str, classes: tuple[str, ...], *, seed: int, options: dict[str, Any] | None = None
+) -> EmotionModel:
+    """A model with fresh weights drawn from ``seed``; the global random state is left as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(_seed("weights", seed))
+        return EmotionModel(ModelConfig(family=family, classes=classes, options=dict(options or {})))
+
+
+def is_held_out(utterance: str, *, seed: int, fraction: float) -> bool:
+    """Whether an utterance is held out of training; depends on its name and the seed alone.
+
+    So a model retrained without some utterances holds out the same others.
+    """
+    digest = hashlib.sha256(f"held out|{seed}|{utterance}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") < fraction * 2**64
+
+
+def fit(
+    model: EmotionModel,
+    train: Corpus,
+    dev: Corpus,
+    *,
+    config: TrainConfig,
+    seed: int = 0,
+    checkpoint: Path | None = None,
+    resume: bool = False,
+    progress: Progress | None = None,
+    stores: tuple[FeatureStore, FeatureStore] | None = None,
+    rows: IntArray | None = None,
+    accelerator: Accelerator | None = None,
+) -> FitResult:
+    """Train a model in place and return it at its best epoch.
+
+    The loss on the whole development set (speakers that are not trained on) decides which epoch is best. Every random
+    choice of an epoch comes from (seed, epoch), so a run that is killed and resumed ends with the same weights, bit
+    for bit on one machine with one thread count. Under ``accelerate launch`` each process takes its part of every
+    batch.
+
+    Args:
+        model: fresh weights from :func:`build_model`, or others to go on from.
+        train: utterances to learn from; a small share is held out, see :attr:`TrainConfig.heldout_fraction`.
+        dev: utterances of other speakers.
+        config: settings.
+        seed: everything random flows from it.
+        checkpoint: folder for checkpoints; None writes none. It is removed by the caller when the result is saved.
+        resume: go on from the checkpoint if there is one.
+        progress: called after every step.
+        stores: front-end features of ``train`` and ``dev`` that exist already.
+        rows: rows of ``train`` to use; None is all. (Retraining without a person is training on the other rows.)
+        accelerator: where to run; None makes one.
+
+    Raises:
+        ProtocolError: a speaker is in train and dev.
+        DataError: a side is empty, an emotion is missing or unknown, or a recording cannot be read.
+        CheckpointError: the checkpoint is damaged or belongs to another run.
+    """
+    started = time.perf_counter()
+    _check_sides(model, train, dev)
+    accelerator = accelerator or Accelerator()
+    train_store, dev_store = stores or tuple(
+        FeatureStore(model, corpus, memory_gib=config.memory_gib / 2) for corpus in (train, dev)
+    )
+    labels, dev_labels = train.labels(), dev.labels()
+    held = np.array([is_held_out(u, seed=seed, fraction=config.heldout_fraction) for u in train.table["utterance"]])
+    used = np.arange(len(train)) if rows is None else np.asarray(rows, dtype=np.int64)
+    rows, heldout_rows = used[~held[used]], used[held[used]]
+    if not len(rows):
+        raise DataError("no utterance is left to train on; at least one was expected; lower heldout_fraction.")
+    lengths = [train_store.length(int(row)) for row in rows]
+    crop = None if config.crop_seconds is None else max(1, round(config.crop_seconds * train_store.frames_per_second()))
+    weights = class_weights(labels[rows], len(model.classes)) if config.class_weights else None
+
+    optimizer = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+    steps_per_epoch = math.ceil(len(rows) / config.batch_size)
+    total = steps_per_epoch * config.epochs
+    state = _RunState(best=_copy(model))
+    fingerprint = _fingerprint(config, seed, train.digest, dev.digest, model)
+    file = None if checkpoint is None else checkpoint / "checkpoint.safetensors"
+    if resume and file is not None and file.is_file():
+        saved = load_checkpoint(file, optimizer=optimizer.state_dict())
+        if saved.progress["fingerprint"] != fingerprint:
+            raise CheckpointError(
+                f"the checkpoint {file} belongs to another run (other settings, seed or data); resume with what it was "
+                "started with, or remove it."
+            )
+        model.load_state_dict(saved.model)
+        optimizer.load_state_dict(saved.optimizer)
+        state = _RunState(best=saved.best, **saved.progress["state"])
+
+    device = accelerator.device
+    model.to(device)
+    weights = None if weights is None else weights.to(device)
+    classifier, prepared = accelerator.prepare(_Classifier(model), optimizer)
+    while state.epoch < config.epochs and state.epoch - state.best_epoch < config.patience:
+        torch.manual_seed(_seed("epoch", seed, state.epoch, accelerator.process_index))
+        generator = np.random.default_rng([_seed("order", seed) % 2**32, state.epoch])
+        model.train()
+        running = 0.0
+        for step, batch in enumerate(length_batches(lengths, batch_size=config.batch_size, generator=generator)):
+            done = state.epoch * steps_per_epoch + step
+            for group in prepared.param_groups:
+                group["lr"] = config.learning_rate * _schedule(done / max(total, 1))
+            # crops are drawn for the whole batch before it is divided, so processes share one sequence of draws
+            items = [_crop(train_store[int(rows[i])], crop, generator) for i in batch]
+            with accelerator.split_between_processes(list(range(len(batch))), apply_padding=True) as mine:
+                features, counts = pad_features([items[i] for i in mine], device=device)
+                targets = torch.as_tensor(labels[rows[batch[mine]]], device=device)
+            logits = classifier(features, counts)
+            loss = cross_entropy(logits, targets, weights=weights, label_smoothing=config.label_smoothing)
+            prepared.zero_grad()
+            accelerator.backward(loss)
+            accelerator.clip_grad_norm_(model.parameters(), config.gradient_clip)
+            prepared.step()
+            running += float(loss.detach()) * len(batch)
+            if progress is not None and accelerator.is_main_process:
+                progress(f"epoch {state.epoch + 1}", done + 1, total)
+        scores = _dev_scores(model, dev_store, dev_labels)
+        dev_loss = float(broadcast(torch.tensor([scores["dev_loss"]], device=device))[0])
+        state.history.append({"loss": running / len(rows), **scores, "dev_loss": dev_loss})
+        state.epoch += 1
+        if state.best_loss is None or dev_loss < state.best_loss:
+            state.best_loss, state.best_epoch, state.best = dev_loss, state.epoch, _copy(model)
+        if file is not None and accelerator.is_main_process:
+            save_checkpoint(
+                file,
+                Checkpoint(
+                    model=_copy(model),
+                    best=state.best,
+                    optimizer=optimizer.state_dict(),
+                    progress={"fingerprint": fingerprint, "state": state.as_json()},
+                ),
+            )
+        accelerator.wait_for_everyone()
+    model.load_state_dict(state.best)
+    model.eval()
+    model.erasure = replace(
+        model.erasure or ErasureRecord(),
+        within=_held_out_loss(model, train_store, labels, heldout_rows),
+        across=_held_out_loss(model, dev_store, dev_labels, np.arange(len(dev))),
+    )
+    return FitResult(
+        model=model,
+        epochs=state.epoch,
+        best_epoch=state.best_epoch,
+        history=tuple(state.history),
+        trained_rows=tuple(int(row) for row in rows),
+        heldout_rows=tuple(int(row) for row in heldout_rows),
+        seconds=time.perf_counter() - started,
+    )
+
+
+def clear_checkpoint(checkpoint: Path) -> None:
+    """Remove a checkpoint folder."""
+    shutil.rmtree(checkpoint, ignore_errors=True)
+
+
+class _Classifier(nn.Module):
+    """The learned part as the module that is prepared for one or many processes."""
+
+    def __init__(self, model: EmotionModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
+        return self.model.classify(features, lengths)
+
+
+class _RunState:
+    """Where a run stands between two epochs."""
+
+    def __init__(
+        self,
+        *,
+        best: dict[str, Tensor],
+        epoch: int = 0,
+        best_epoch: int = 0,
+        best_loss: float | None = None,
+        history: list[dict[str, float]] | None = None,
+    ) -> None:
+        self.best = best
+        self.epoch = epoch
+        self.best_epoch = best_epoch
+        self.best_loss = best_loss
+        self.history = history or []
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "epoch": self.epoch,
+            "best_epoch": self.best_epoch,
+            "best_loss": self.best_loss,
+            "history": self.history,
+        }
+
+
+def _check_sides(model: EmotionModel, train: Corpus, dev: Corpus) -> None:
+    if not len(train) or not len(dev):
+        raise DataError(
+            f"training needs recordings on both sides (got {len(train)} for training, {len(dev)} for development); "
+            "use a corpus with more speakers."
+        )
+    shared = sorted(set(train.speakers) & set(dev.speakers))
+    if shared:
+        raise ProtocolError(
+            f"speakers {', '.join(shared[:5])} are in train and dev; no speaker may be in both; "
+            "use corpora.splits.by_speaker."
+        )
+    if tuple(train.classes) != model.classes or tuple(dev.classes) != model.classes:
+        raise DataError(
+            f"the corpus has the classes {', '.join(train.classes)} and the model {', '.join(model.classes)}; the same "
+            "classes in the same order were expected; build the model from the corpus's classes."
+        )
+
+
+def _seed(purpose: str, *numbers: int) -> int:
+    digest = hashlib.sha256("|".join([purpose, *map(str, numbers)]).encode()).digest()
+    return int.from_bytes(digest[:7], "big")
+
+
+def _schedule(position: float) -> float:
+    """Share of the peak rate at a position in [0, 1): linear warm-up over a tenth, then a half cosine."""
+    if position < 0.1:
+        return (position + 1e-3) / 0.101
+    return 0.5 * (1.0 + math.cos(math.pi * (position - 0.1) / 0.9))
+
+
+def _crop(item: Tensor, size: int | None, generator: np.random.Generator) -> Tensor:
+    if size is None or len(item) <= size:
+        return item
+    start = int(generator.integers(0, len(item) - size + 1))
+    return item[start : start + size]
+
+
+def _copy(model: nn.Module) -> dict[str, Tensor]:
+    return {name: tensor.detach().cpu().clone() for name, tensor in model.state_dict().items()}
+
+
+def _dev_scores(model: EmotionModel, store: FeatureStore, labels: np.ndarray[Any, Any]) -> dict[str, float]:
+    logits = predict_rows(model, store, np.arange(len(store)))
+    losses = torch.nn.functional.cross_entropy(torch.from_numpy(logits).double(), torch.as_tensor(labels))
+    return {"dev_loss": float(losses), "dev_uar": uar(labels, logits.argmax(1))}
+
+
+def _held_out_loss(
+    model: EmotionModel, store: FeatureStore, labels: np.ndarray[Any, Any], rows: np.ndarray[Any, Any]
+) -> HeldOutLoss | None:
+    if not len(rows):
+        return None
+    logits = torch.from_numpy(predict_rows(model, store, rows)).double()
+    targets = torch.as_tensor(labels[rows])
+    return HeldOutLoss(
+        loss=float(torch.nn.functional.cross_entropy(logits, targets)),
+        accuracy=float((logits.argmax(1) == targets).double().mean()),
+        utterances=len(rows),
+    )
+
+
+def _fingerprint(config: TrainConfig, seed: int, train_digest: str, dev_digest: str, model: EmotionModel) -> str:
+    content = json.dumps(
+        [asdict(config), seed, train_digest, dev_digest, model.config.family, model.config.options, model.classes],
+        sort_keys=True,
+    )
+    return hashlib.sha256(content.encode()).hexdigest()

@@ -1,0 +1,214 @@
+"""affekt train: a corpus becomes a model directory."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from accelerate import Accelerator
+
+from affekt.corpora import Corpus, Split
+from affekt.corpora.splits import by_speaker
+from affekt.errors import DataError
+from affekt.files import check_new_folder, new_folder, write_json
+from affekt.models import EmotionModel, ErasureRecord, tensor_digest
+from affekt.training.config import TrainConfig, recipe
+from affekt.training.evaluate import Evaluation, score_logits
+from affekt.training.features import FeatureStore
+from affekt.training.fit import FitResult, Progress, build_model, clear_checkpoint, fit
+from affekt.training.predict import predict_rows
+from affekt.training.record import run_record
+from affekt.types import PathLike
+
+__all__ = ["TrainReport", "commit", "train", "train_split"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainReport:
+    """What a training command did."""
+
+    model: EmotionModel
+    test: Evaluation
+    """The test speakers, which nothing was chosen on."""
+    dev: Evaluation
+    """The development speakers; the epoch was chosen on them, so this is optimistic."""
+    fit: FitResult
+    seconds: float
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return {
+            "family": self.model.config.family,
+            "classes": list(self.model.classes),
+            "epochs": self.fit.epochs,
+            "best_epoch": self.fit.best_epoch,
+            "utterances": {
+                "trained": len(self.fit.trained_rows),
+                "held_out": len(self.fit.heldout_rows),
+                "dev": self.dev.utterances,
+                "test": self.test.utterances,
+            },
+            "test": self.test.to_json(),
+            "dev": self.dev.to_json(),
+            "seconds": self.seconds,
+        }
+
+
+def train(
+    corpus: Corpus,
+    out: PathLike,
+    *,
+    family: str = "logmel-cnn",
+    config: TrainConfig | None = None,
+    options: dict[str, Any] | None = None,
+    seed: int = 0,
+    test_speakers: Sequence[str] | None = None,
+    resume: bool = False,
+    progress: Progress | None = None,
+) -> TrainReport:
+    """Train on a corpus with a speaker-disjoint split and write the model directory with its ``run.json``.
+
+    Checkpoints live in a hidden folder beside ``out`` until the result is written, so a killed run leaves no
+    half-written model and goes on with ``resume``.
+
+    Args:
+        corpus: labelled utterances with speakers.
+        out: a new folder.
+        family: a key of ``affekt.models.FAMILIES``.
+        config: settings; None is the family's recipe.
+        options: sizes of the network that differ from the family's defaults.
+        seed: everything random flows from it, the split included.
+        test_speakers: who is held out for testing; None draws a fifth of the speakers.
+        resume: go on from a killed run's checkpoint.
+        progress: called after every step.
+
+    Raises:
+        DataError: the corpus cannot be read or lacks labels, or ``out`` exists.
+        ConfigError: the family or a setting is unknown.
+        ProtocolError: there are too few speakers for a speaker-disjoint split.
+    """
+    out = check_new_folder(out)
+    if family not in known_families():
+        recipe(family)  # raises the error that names the families
+    if len(corpus.classes) < 2:
+        raise DataError(
+            f"the corpus has {len(corpus.classes)} emotion(s); at least two were expected; check its emotion column."
+        )
+    corpus.labels()
+    split = by_speaker(corpus, test_speakers=test_speakers, seed=seed)
+    checkpoint = out.with_name(f".{out.name}.training")
+    if not resume and checkpoint.exists():
+        clear_checkpoint(checkpoint)
+    accelerator = Accelerator()
+    report = train_split(
+        split,
+        family=family,
+        config=config,
+        options=options,
+        seed=seed,
+        checkpoint=checkpoint,
+        resume=resume,
+        progress=progress,
+        accelerator=accelerator,
+    )
+    if accelerator.is_main_process:
+        with new_folder(out) as folder:
+            report.model.write_into(folder)
+            write_json(
+                folder / "run.json",
+                run_record(
+                    "train",
+                    config=asdict(config or recipe(family)),
+                    model=family,
+                    seed=seed,
+                    data_sha256=corpus.digest,
+                    model_sha256=tensor_digest(report.model),
+                    seconds=report.seconds,
+                    metrics=report.to_json(),
+                ),
+            )
+        clear_checkpoint(checkpoint)
+    accelerator.wait_for_everyone()
+    return report
+
+
+def train_split(
+    split: Split,
+    *,
+    family: str = "logmel-cnn",
+    config: TrainConfig | None = None,
+    options: dict[str, Any] | None = None,
+    seed: int = 0,
+    checkpoint: Path | None = None,
+    resume: bool = False,
+    progress: Progress | None = None,
+    accelerator: Accelerator | None = None,
+) -> TrainReport:
+    """Train on one split and score its development and test speakers; nothing but checkpoints is written."""
+    started = time.perf_counter()
+    config = config or recipe(family)
+    model = build_model(family, split.train.classes, seed=seed, options=options)
+    share = config.memory_gib / 3
+    stores = {side: FeatureStore(model, getattr(split, side), memory_gib=share) for side in ("train", "dev", "test")}
+    fitted = fit(
+        model,
+        split.train,
+        split.dev,
+        config=config,
+        seed=seed,
+        checkpoint=checkpoint,
+        resume=resume,
+        progress=progress,
+        stores=(stores["train"], stores["dev"]),
+        accelerator=accelerator,
+    )
+    scores = {
+        side: score_logits(
+            predict_rows(model, stores[side], np.arange(len(corpus))),
+            corpus.labels(),
+            classes=model.classes,
+            speakers=corpus.table["speaker"].to_list(),
+        )
+        for side, corpus in (("dev", split.dev), ("test", split.test))
+    }
+    commit(model, split, fitted)
+    history = {
+        "event": "training",
+        "corpus": split.train.name,
+        "synthetic": split.train.synthetic,
+        "licence": split.train.licence,
+        "utterances": len(fitted.trained_rows),
+        "speakers": len(split.train.speakers),
+        "seed": seed,
+        "dev_uar": scores["dev"].uar.estimate,
+    }
+    model.config = replace(model.config, history=(*model.config.history, history))
+    return TrainReport(
+        model=model, test=scores["test"], dev=scores["dev"], fit=fitted, seconds=time.perf_counter() - started
+    )
+
+
+def commit(model: EmotionModel, split: Split, fitted: FitResult) -> None:
+    """Note in the model's erasure record, as keyed commitments, which recording stood on which side."""
+    record = model.erasure or ErasureRecord()
+    rate = model.config.sample_rate
+
+    def names(corpus: Corpus, rows: Sequence[int]) -> frozenset[str]:
+        return frozenset(record.commitment(corpus.load(row, sample_rate=rate)) for row in rows)
+
+    commitments = {
+        "train": names(split.train, fitted.trained_rows),
+        "heldout": names(split.train, fitted.heldout_rows),
+        "dev": names(split.dev, range(len(split.dev))),
+        "test": names(split.test, range(len(split.test))),
+    }
+    model.erasure = replace(record, commitments=commitments)
+
+
+def known_families() -> tuple[str, ...]:
+    """Names of the model families."""
+    from affekt.models import FAMILIES
+
+    return tuple(sorted(FAMILIES))
