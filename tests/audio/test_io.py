@@ -61,7 +61,7 @@ def test_lossy_files_come_back_nearly_and_in_time(tmp_path, suffix):
 @pytest.mark.parametrize("seconds", [1.3, 3.0])
 @pytest.mark.parametrize("suffix", FORMATS)
 def test_a_segment_is_the_same_stretch_of_the_whole(tmp_path, suffix, seconds):
-    """Ogg vorbis near its end and bursts in mp3 (which borrow bits from earlier frames) are where a plain seek fails."""
+    """A plain seek fails near the end of ogg vorbis and at bursts in mp3, which borrow bits from earlier frames."""
     samples = noise(int(seconds * 16000))
     if suffix == "mp3":
         samples *= 3 * (np.sin(2 * np.pi * 3 * np.arange(samples.size) / 16000) > 0.8)

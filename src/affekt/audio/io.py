@@ -25,9 +25,6 @@ _UNKNOWN_LENGTH = 2**48
 _MP3_PREROLL = 32 * 1152
 """Samples decoded ahead of an mp3 segment: a frame borrows bits from frames before it and overlaps the previous one."""
 
-_SKIP_BLOCK = 1 << 18
-"""Samples decoded at a time on the way to a segment."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class AudioInfo:
@@ -63,10 +60,10 @@ def info(path: PathLike) -> AudioInfo:
 def load(path: PathLike, *, start: float = 0.0, end: float | None = None, sample_rate: int = 16000) -> Waveform:
     """Read a recording, or a segment of it, as one channel at one rate.
 
-    Only the segment is decoded (ogg vorbis: all up to its end, because seeking there is not exact). A segment equals
-    the same stretch of the whole recording, apart from what the resampling filter sees beyond its edges. Channels are
-    averaged. The level is left as it is, and a silent recording is not an error here; float and lossy files can exceed
-    [-1, 1] slightly and are not clipped.
+    Only the segment is decoded; of ogg vorbis, where seeking is not exact, everything up to its end, at once (cut
+    hours of it into files first). A segment equals the same stretch of the whole recording, apart from what the
+    resampling filter sees beyond its edges. Channels are averaged. The level is left as it is, and a silent recording
+    is not an error here; float and lossy files can exceed [-1, 1] slightly and are not clipped.
 
     A file that lost its end is refused wherever the format lets it be known: an mp3 file without an info frame does
     not say how long it was.
@@ -258,21 +255,16 @@ def _segment(path: PathLike, start: float, end: float | None, *, rate: int, samp
 def _decode(file: soundfile.SoundFile, path: PathLike, first: int, last: int) -> Waveform:
     """Samples first..last of an open file, shape (T, C).
 
-    Seeking must land on the sample: in ogg vorbis it misses by a block near the end (libsndfile issue 885), so that
-    is decoded from its start, thousands of times faster than it plays; mp3 needs the frames before.
+    Seeking must land on the sample. In ogg vorbis it misses by a block near the end (libsndfile issue 885), so that is
+    decoded from its start; mp3 needs the frames before. What lies before the segment is decoded in the same call,
+    because soundfile seeks after every call and an mp3 decoder loses its state by that.
     """
     before = {"VORBIS": first, "MPEG_LAYER_III": min(first, _MP3_PREROLL)}.get(file.subtype, 0)
     wanted = last - first
-    skipped = 0
     try:
         if first > before:
             file.seek(first - before)
-        while skipped < before:
-            block = len(file.read(min(_SKIP_BLOCK, before - skipped), dtype="float32"))
-            if block == 0:
-                break
-            skipped += block
-        decoded: Waveform = file.read(wanted, dtype="float32", always_2d=True)  # (T, C)
+        decoded: Waveform = file.read(before + wanted, dtype="float32", always_2d=True)[before:]  # (T, C)
     except (soundfile.LibsndfileError, RuntimeError) as error:
         detail = _detail(error)
         raise DataError(
