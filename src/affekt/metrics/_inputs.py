@@ -95,6 +95,24 @@ def reals(name: str, values: npt.ArrayLike, *, ndim: int = 1) -> RealArray:
     return array
 
 
+def distributions(name: str, values: npt.ArrayLike) -> RealArray:
+    """Return probability distributions (..., K) in float64, each made to sum to 1 exactly.
+
+    Raises:
+        ShapeError: no axes.
+        DataError: empty, negative, not finite, or sums further from 1 than float32 rounding explains.
+    """
+    shape = np.shape(values)
+    array = reals(name, values, ndim=max(1, len(shape)))
+    total = array.sum(axis=-1, keepdims=True)
+    if (array < 0.0).any() or (np.abs(total - 1.0) > 1e-4).any():
+        raise DataError(
+            f"{name} does not hold probabilities (got a least value of {array.min()} and sums of {total.min()} to "
+            f"{total.max()}); expected rows >= 0 that sum to 1; use probabilities() on the logits."
+        )
+    return np.asarray(array / total, dtype=np.float64)
+
+
 def codes(name: str, values: npt.ArrayLike, size: int) -> tuple[IntVector, int]:
     """Return cluster names as codes 0..G-1 and the number of clusters G; names are text or integers.
 

@@ -10,7 +10,7 @@ Source: Efron & Tibshirani 1993 (bootstrap); Cameron, Gelbach & Miller 2008 (few
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -47,6 +47,17 @@ class Interval:
     def contains(self, value: float) -> bool:
         """Say whether the value lies inside the interval, ends included."""
         return self.low <= value <= self.high
+
+
+class Groups(NamedTuple):
+    """What a resample draws."""
+
+    groups: IntVector
+    """Group 0..G-1 of each utterance, (N,)."""
+    unit: str
+    """The unit in words."""
+    single: bool
+    """Whether every utterance is a group of its own."""
 
 
 def bootstrap(
@@ -99,14 +110,14 @@ def bootstrap(
                 f"truth and prediction do not match (got {left.shape} and {right.shape}); expected (N,) twice; "
                 "align them by utterance."
             )
-        groups, unit, _ = _groups(left.size, clusters, cluster_unit)
+        groups, unit, _ = cluster_groups(left.size, clusters, cluster_unit)
         drawn = [float(statistic(left[rows], right[rows])) for rows in _rows(groups, resamples, rng)]
-        return _percentile(float(statistic(left, right)), np.asarray(drawn), level, unit)
+        return percentile_interval(float(statistic(left, right)), np.asarray(drawn), level, unit)
     first, second = _inputs.pair(truth, prediction, n_classes=n_classes)
     size = _score_classes(statistic, n_classes, first, second)
     blocks, weights, unit = _block_weights((first, second), clusters, resamples, rng, cluster_unit)
     estimate, scores = _scores(statistic, first, second, blocks, weights, size)
-    return _percentile(estimate, scores, level, unit)
+    return percentile_interval(estimate, scores, level, unit)
 
 
 def bootstrap_difference(
@@ -151,7 +162,7 @@ def bootstrap_difference(
     blocks, weights, unit = _block_weights((labels, one, two), clusters, resamples, rng, cluster_unit)
     estimate_one, scores_one = _scores(statistic, labels, one, blocks, weights, size)
     estimate_two, scores_two = _scores(statistic, labels, two, blocks, weights, size)
-    return _percentile(estimate_one - estimate_two, scores_one - scores_two, level, unit)
+    return percentile_interval(estimate_one - estimate_two, scores_one - scores_two, level, unit)
 
 
 def bootstrap_values(
@@ -187,15 +198,15 @@ def bootstrap_values(
     _inputs.check_resamples(resamples)
     array = _inputs.reals("values", values)
     rng = np.random.default_rng(seed)
-    groups, unit, _ = _groups(array.size, clusters, cluster_unit)
+    groups, unit, _ = cluster_groups(array.size, clusters, cluster_unit)
     if statistic is not None:
         drawn = np.asarray([float(statistic(array[rows])) for rows in _rows(groups, resamples, rng)])
-        return _percentile(float(statistic(array)), drawn, level, unit)
+        return percentile_interval(float(statistic(array)), drawn, level, unit)
     sizes = np.bincount(groups).astype(np.float64)
     sums = np.bincount(groups, weights=array)
     picks = [rng.integers(0, sizes.size, size=sizes.size) for _ in range(resamples)]
     means = np.asarray([sums[pick].sum() / sizes[pick].sum() for pick in picks])
-    return _percentile(float(array.mean()), means, level, unit)
+    return percentile_interval(float(array.mean()), means, level, unit)
 
 
 def wilson(successes: int, n: int, *, level: float = 0.95) -> Interval:
@@ -246,14 +257,14 @@ def _score_classes(
     return _inputs.class_count(truth, prediction, n_classes)
 
 
-def _groups(size: int, clusters: npt.ArrayLike | None, cluster_unit: str) -> tuple[IntVector, str, bool]:
-    """Return the resampled group 0..G-1 of each utterance, the unit in words, and whether groups are single."""
+def cluster_groups(size: int, clusters: npt.ArrayLike | None, cluster_unit: str) -> Groups:
+    """Decide what is resampled: clusters, or utterances when there are no clusters or only one."""
     if clusters is None:
-        return np.arange(size, dtype=np.int64), f"utterance ({size})", True
+        return Groups(np.arange(size, dtype=np.int64), f"utterance ({size})", True)
     found, count = _inputs.codes("clusters", clusters, size)
     if count == 1:
-        return np.arange(size, dtype=np.int64), f"utterance ({size}; one {cluster_unit} only)", True
-    return found, f"{cluster_unit} ({count})", False
+        return Groups(np.arange(size, dtype=np.int64), f"utterance ({size}; one {cluster_unit} only)", True)
+    return Groups(found, f"{cluster_unit} ({count})", False)
 
 
 def _rows(groups: IntVector, resamples: int, rng: np.random.Generator) -> list[IntVector]:
@@ -279,7 +290,7 @@ def _block_weights(
     Returns:
         The block of each utterance, (N,); the weight of one utterance of each block in each resample, (R, G); the unit.
     """
-    groups, unit, single = _groups(columns[0].size, clusters, cluster_unit)
+    groups, unit, single = cluster_groups(columns[0].size, clusters, cluster_unit)
     if single:
         _, inverse, sizes = np.unique(np.stack(columns, axis=1), axis=0, return_inverse=True, return_counts=True)
         draws = rng.multinomial(groups.size, sizes / groups.size, size=resamples)
@@ -305,7 +316,7 @@ def _scores(
     return float(score_confusion(statistic, whole)), score_confusion(statistic, drawn.reshape(-1, size, size))
 
 
-def _percentile(estimate: float, drawn: RealArray, level: float, unit: str) -> Interval:
+def percentile_interval(estimate: float, drawn: RealArray, level: float, unit: str) -> Interval:
     """Return the percentile interval, widened where it would miss the estimate."""
     if not np.isfinite(estimate) or not np.isfinite(drawn).all():
         raise DataError(
