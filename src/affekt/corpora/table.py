@@ -103,6 +103,13 @@ def read_table(path: Path) -> pl.DataFrame:
         raise DataError(
             f"{path} cannot be read as {suffix[1:]} ({reason}); repair or export the table again."
         ) from None
+    # polars renames a heading that is there twice
+    twice = [
+        name for name in frame.columns if "_duplicated_" in name and name.split("_duplicated_")[0] in frame.columns
+    ]
+    if twice:
+        name = twice[0].split("_duplicated_")[0]
+        raise DataError(f"{path} has two columns '{name}'; every heading was expected once; rename one of them.")
     if frame.height == 0:
         raise DataError(f"{path} has no rows; at least one utterance was expected; fill the table.")
     return frame
@@ -123,8 +130,12 @@ def canonical_table(frame: pl.DataFrame, *, where: str = "the table") -> pl.Data
         DataError: ``file`` is missing, an id is given twice, a number is no number, or a segment is impossible.
     """
     if "file" not in frame.columns:
-        hint = nearest("file", frame.columns)
-        raise DataError(f"{where} has no column 'file' ({hint}); rename the column that holds the paths to 'file'.")
+        by_likeness = sorted(frame.columns, key=lambda name: -difflib.SequenceMatcher(None, "file", name).ratio())
+        found = ", ".join(f"'{name}'" for name in by_likeness[:4]) or "none"
+        raise DataError(
+            f"{where} has no column 'file' (nearest columns found: {found}); comma-separated columns were expected; "
+            "rename the column that holds the paths to 'file'."
+        )
     frame = _typed(frame, COLUMNS, where=where)
     _forbid(frame, pl.col("file").is_null(), "has no file", "give every row a path", where=where)
     # everything but the last suffix of the last path component
