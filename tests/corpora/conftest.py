@@ -3,13 +3,14 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 import soundfile
 
-from affekt.corpora import Corpus
+from affekt.corpora import READERS, Corpus, open_corpus
 
 
 @pytest.fixture
@@ -57,3 +58,38 @@ def people() -> Callable[..., Corpus]:
         return Corpus(name="people", root=Path("nowhere"), table=table)
 
     return make
+
+
+@pytest.fixture
+def row(tmp_path: Path) -> Callable[[str, str], dict[str, Any]]:
+    """What a reader makes of one file."""
+
+    def read(name: str, file: str) -> dict[str, Any]:
+        path = tmp_path / "deep" / "down" / file
+        path.parent.mkdir(parents=True)
+        path.touch()
+        corpus = READERS[name](tmp_path)
+        assert len(corpus) == 1
+        assert corpus.path(0) == path
+        known = corpus.table.row(0, named=True)
+        return {key: value for key, value in known.items() if value is not None and key != "file"}
+
+    return read
+
+
+@pytest.fixture
+def same_as_its_table(shared_data: Callable[[str], Path]) -> Callable[[str], bool]:
+    """Whether the names of a real corpus say what its utterances.csv says."""
+
+    def compare(name: str) -> bool:
+        folder = shared_data(name.replace("-", "_"))
+        said, told = READERS[name](folder).table.sort("file"), open_corpus(folder).table.sort("file")
+        columns = ["file", "speaker", "sex", "age", "language", "text", "emotion", "intensity"]
+        same_sentence = (
+            said["sentence"].equals(told["sentence"])
+            if "sentence" in said.columns
+            else told["sentence"].null_count() == len(told)
+        )
+        return said.select(columns).equals(told.select(columns)) and same_sentence
+
+    return compare
