@@ -62,44 +62,43 @@ RULES: dict[str, Delivery] = {
         pitch_st=2.5,
         range_octaves=0.5,
         rate_octaves=0.20,
-        level_db=5.0,
-        tilt_db=1.8,
-        breath_db=-3.0,
+        level_db=6.0,
+        tilt_db=2.2,
+        breath_db=-4.0,
         flutter_st=0.15,
-        wave_st=0.2,
-        final_st=-2.5,
+        final_st=-3.0,
     ),
     "happiness": Delivery(
-        pitch_st=3.5,
+        pitch_st=4.0,
         range_octaves=0.6,
-        rate_octaves=0.15,
-        level_db=2.5,
-        tilt_db=0.6,
-        wave_st=1.2,
-        final_st=0.8,
-        spread_octaves=0.05,
+        rate_octaves=0.20,
+        level_db=2.0,
+        tilt_db=0.4,
+        wave_st=2.0,
+        final_st=1.5,
+        spread_octaves=0.07,
     ),
     "sadness": Delivery(
-        pitch_st=-1.2,
+        pitch_st=-1.5,
         range_octaves=-0.5,
         rate_octaves=-0.25,
-        level_db=-4.0,
-        tilt_db=-1.8,
-        breath_db=8.0,
+        level_db=-5.0,
+        tilt_db=-2.0,
+        breath_db=10.0,
         flutter_st=0.1,
-        final_st=0.6,
-        pause=2.0,
+        final_st=0.5,
+        pause=1.5,
     ),
     "fear": Delivery(
-        pitch_st=4.5,
+        pitch_st=6.0,
         range_octaves=0.1,
-        rate_octaves=0.25,
-        level_db=-0.5,
-        tilt_db=-0.8,
-        breath_db=4.0,
-        flutter_st=0.25,
-        tremor_st=0.5,
-        final_st=1.8,
+        rate_octaves=0.28,
+        level_db=-1.0,
+        tilt_db=-1.0,
+        breath_db=5.0,
+        flutter_st=0.35,
+        tremor_st=0.8,
+        final_st=2.0,
         pause=0.5,
     ),
 }
@@ -108,25 +107,25 @@ RULES: dict[str, Delivery] = {
 EMOTIONS = tuple(RULES)
 
 CHANCE = Delivery(
-    pitch_st=1.3,
-    range_octaves=0.25,
-    rate_octaves=0.10,
-    level_db=2.2,
-    tilt_db=0.8,
-    breath_db=4.0,
-    flutter_st=0.08,
-    tremor_st=0.12,
-    wave_st=0.5,
-    final_st=0.9,
+    pitch_st=1.0,
+    range_octaves=0.18,
+    rate_octaves=0.07,
+    level_db=1.5,
+    tilt_db=0.5,
+    breath_db=2.5,
+    flutter_st=0.05,
+    tremor_st=0.08,
+    wave_st=0.35,
+    final_st=0.7,
     spread_octaves=0.015,
     pause=0.7,
 )
 """Standard deviation of each measure from utterance to utterance, whatever the emotion."""
 
-STYLE = 0.45
+STYLE = 0.3
 """Spread of how much a speaker uses each means for each emotion, around 1."""
 
-STRENGTH = 0.35
+STRENGTH = 0.28
 """Spread of the strength from utterance to utterance, as standard deviation of its natural logarithm."""
 
 
@@ -154,7 +153,7 @@ def delivery(voice: Voice, emotion: str, take: int, *, seed: int = 0) -> tuple[D
     style = np.random.default_rng([seed, 2, speaker, number])
     means = np.clip(style.normal(1, STYLE, len(names)), 0, 2)
     rng = np.random.default_rng([seed, 3, speaker, number, take])
-    strength = float(np.clip(voice.expressiveness * np.exp(rng.normal(0, STRENGTH)), 0.2, 1.6))
+    strength = float(np.clip(voice.expressiveness * np.exp(rng.normal(0, STRENGTH)), 0.3, 1.6))
     chance = rng.normal(0, 1, len(names))
     rule, spread = asdict(RULES[emotion]), asdict(CHANCE)
     shifts = {name: float(rule[name] * strength * means[i] + spread[name] * chance[i]) for i, name in enumerate(names)}

@@ -40,7 +40,7 @@ def render(espeak: Espeak, voice: Voice, text: str, delivery: Delivery, *, seed:
     # that only the formants move.
     formants = np.log2(voice.tract) + delivery.spread_octaves
     pitch = voice.pitch_st + delivery.pitch_st - 12 * formants
-    rate = 165 * 2 ** (voice.rate_octaves + delivery.rate_octaves - formants)
+    rate = 165 * 2 ** (float(np.clip(voice.rate_octaves + delivery.rate_octaves, -0.4, 0.6)) - formants)
     spoken = espeak.speak(
         Utterance(
             text=text,
@@ -48,7 +48,7 @@ def render(espeak: Espeak, voice: Voice, text: str, delivery: Delivery, *, seed:
             rate=int(np.clip(round(rate), 80, 400)),
             pitch=int(np.clip(round(50 + 50 / 12 * pitch), 0, 99)),
             pitch_range=int(np.clip(round(50 + 50 * (voice.range_octaves + delivery.range_octaves)), 0, 99)),
-            word_gap=int(np.clip(round(delivery.pause), 0, 8)),
+            word_gap=int(np.clip(round(delivery.pause), 0, 4)),
             seed=int(rng.integers(1, 2**31)),
         )
     )
