@@ -80,6 +80,7 @@ def fit(
     progress: Progress | None = None,
     stores: tuple[FeatureStore, FeatureStore] | None = None,
     rows: IntArray | None = None,
+    heldout_seed: int | None = None,
     accelerator: Accelerator | None = None,
 ) -> FitResult:
     """Train a model in place and return it at its best epoch.
@@ -100,6 +101,7 @@ def fit(
         progress: called after every step.
         stores: front-end features of ``train`` and ``dev`` that exist already.
         rows: rows of ``train`` to use; None is all. (Retraining without a person is training on the other rows.)
+        heldout_seed: decides which utterances are held out; None is ``seed``. (A retrained model holds out the same.)
         accelerator: where to run; None makes one.
 
     Raises:
@@ -114,7 +116,9 @@ def fit(
         FeatureStore(model, corpus, memory_gib=config.memory_gib / 2) for corpus in (train, dev)
     )
     labels, dev_labels = train.labels(), dev.labels()
-    held = np.array([is_held_out(u, seed=seed, fraction=config.heldout_fraction) for u in train.table["utterance"]])
+    held_by = seed if heldout_seed is None else heldout_seed
+    utterances = train.table["utterance"].to_list()
+    held = np.array([is_held_out(name, seed=held_by, fraction=config.heldout_fraction) for name in utterances])
     used = np.arange(len(train)) if rows is None else np.asarray(rows, dtype=np.int64)
     rows, heldout_rows = used[~held[used]], used[held[used]]
     if not len(rows):

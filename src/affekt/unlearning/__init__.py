@@ -1,1 +1,47 @@
-"""To be filled."""
+"""Making a model forget recordings, one method a file, all behind one door.
+
+- :func:`forget`, :data:`METHODS`, :func:`method_config`, :class:`ForgetResult`: the door
+- :class:`ForgetSet`, :class:`Retained`, :class:`Needs`: what goes through it
+- :func:`assess`, :func:`compare_with`, :func:`relearn`: what forgetting did
+- :func:`compare`: all methods beside the retrained model
+
+Methods from the forget set alone: ``forget_set_alone``, ``l2ul``, ``amun``, ``boundary_shrink``, ``gradient_ascent``,
+``random_labels``. References with retained data: ``retrain``, ``finetune``, ``random_labels_retained``.
+"""
+
+from affekt.unlearning.assess import Assessment, Gaps, Outputs, assess, compare_with, relearn
+from affekt.unlearning.attack import AttackConfig
+from affekt.unlearning.descent import DescentConfig, MethodLog
+from affekt.unlearning.harness import (
+    DEFAULT_METHOD,
+    METHODS,
+    ForgetResult,
+    forget,
+    forget_only_methods,
+    method_config,
+    saved_target,
+)
+from affekt.unlearning.material import ForgetSet, Material, Needs, Retained
+
+__all__ = [
+    "DEFAULT_METHOD",
+    "METHODS",
+    "Assessment",
+    "AttackConfig",
+    "DescentConfig",
+    "ForgetResult",
+    "ForgetSet",
+    "Gaps",
+    "Material",
+    "MethodLog",
+    "Needs",
+    "Outputs",
+    "Retained",
+    "assess",
+    "compare_with",
+    "forget",
+    "forget_only_methods",
+    "method_config",
+    "relearn",
+    "saved_target",
+]

@@ -1,0 +1,155 @@
+"""What a method may use, handed over by the harness and by nobody else."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import torch
+from torch import Tensor, nn
+
+from affekt.audio.batching import pad_batch
+from affekt.corpora import Corpus
+from affekt.errors import DataError, ProtocolError
+from affekt.models import EmotionModel
+from affekt.training import FeatureStore, TrainConfig, pad_features, with_classes
+from affekt.types import IntArray, Waveform
+
+__all__ = ["ForgetSet", "LearnedPart", "Material", "Needs", "Retained"]
+
+
+class Needs(StrEnum):
+    """Kinds of material a method can declare that it needs."""
+
+    FORGET_SET = "forget set"
+    SAVED_STATISTICS = "saved statistics"
+    RETAINED_DATA = "retained data"
+
+
+@dataclass(frozen=True)
+class ForgetSet:
+    """The recordings to forget and their labels.
+
+    Attributes:
+        waveforms: N arrays (T_i,), float32 in [-1, 1], at the model's rate.
+        labels: (N,) int64, indices into the model's classes.
+    """
+
+    waveforms: tuple[Waveform, ...]
+    labels: Tensor
+
+    def __post_init__(self) -> None:
+        if not self.waveforms:
+            raise DataError(
+                "the forget set is empty; at least one recording was expected; name what is to be forgotten."
+            )
+        if len(self.waveforms) != len(self.labels):
+            raise DataError(
+                f"the forget set has {len(self.waveforms)} recordings and {len(self.labels)} labels; one label a "
+                "recording was expected; check both lists."
+            )
+
+    def __len__(self) -> int:
+        return len(self.waveforms)
+
+    @classmethod
+    def of(cls, corpus: Corpus, model: EmotionModel) -> "ForgetSet":
+        """Read a corpus of exactly the utterances to forget.
+
+        Raises:
+            DataError: it is empty, a recording cannot be read, or an emotion is missing or unknown to the model.
+        """
+        corpus = with_classes(corpus, model.classes)
+        rate = model.config.sample_rate
+        waveforms = tuple(corpus.load(row, sample_rate=rate) for row in range(len(corpus)))
+        return cls(waveforms, torch.as_tensor(corpus.labels()))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retained:
+    """The training data that stays, for the reference methods that need it."""
+
+    train: FeatureStore
+    """Features of the whole training corpus; only ``rows`` may be read."""
+    rows: IntArray
+    """Rows of the training corpus that stay (the held-out ones among them)."""
+    dev: FeatureStore
+    """Features of the development speakers."""
+    config: TrainConfig
+    """The recipe the model was trained with."""
+    seed: int
+    """The seed the model was trained with; it decides which utterances are held out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Material:
+    """What one call of one method gets.
+
+    A method that did not declare retained data has no way to reach it: the harness never puts it in here.
+    """
+
+    forget_set: ForgetSet
+    n_classes: int
+    target_loss: float | None = None
+    """Saved statistic: the mean loss of held-out recordings, for the calibrated stop."""
+    supplier: Callable[[], Retained] | None = field(default=None, repr=False)
+    cache: dict[str, "object"] = field(default_factory=dict, repr=False)
+    """Adversarial copies already made from the same model and forget set; see ``attack.cached``."""
+
+    @property
+    def retained(self) -> Retained:
+        """The retained data.
+
+        Raises:
+            ProtocolError: the method did not declare that it needs them, or the caller has none.
+        """
+        if self.supplier is None:
+            raise ProtocolError(
+                "this method asked for retained data, which it was not given; only methods that declare them get "
+                "them, and only when the caller has them; pass retained= or choose a forget-only method."
+            )
+        return self.supplier()
+
+
+class LearnedPart:
+    """A model cut in two: a front end without parameters, applied once, and the part that is learned.
+
+    Any ``torch.nn.Module`` from waveforms (B, T) and lengths (B,) to logits (B, K) can be used: when it has no
+    ``front_end`` and ``classify`` of its own, the waveform itself is the feature.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self.model = model
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return next(self.model.parameters()).device
+
+    def features(self, waveforms: Sequence[Waveform | Tensor]) -> list[Tensor]:
+        """Front-end features (F_i, ...) of waveforms (T_i,), on the CPU."""
+        items = []
+        for waveform in waveforms:
+            batch, lengths = pad_batch([waveform])
+            if isinstance(self.model, EmotionModel):
+                with torch.no_grad():
+                    batch, lengths = self.model.front_end(batch.to(self.device), lengths.to(self.device))
+            items.append(batch[0, : int(lengths[0])].cpu())
+        return items
+
+    def logits(self, items: Sequence[Tensor]) -> Tensor:
+        """Logits (B, K) of feature items, with gradients if they are enabled."""
+        features, lengths = pad_features(items, device=self.device)
+        apply = self.model.classify if isinstance(self.model, EmotionModel) else self.model
+        logits: Tensor = apply(features, lengths)
+        return logits
+
+    def all_logits(self, items: Sequence[Tensor], *, batch_size: int = 64) -> Tensor:
+        """Logits (N, K) of any number of items without gradients, batched by length, on the CPU."""
+        order = sorted(range(len(items)), key=lambda i: -len(items[i]))
+        result: list[Tensor] = [torch.empty(0)] * len(items)
+        with torch.no_grad():
+            for start in range(0, len(order), batch_size):
+                rows = order[start : start + batch_size]
+                for row, logits in zip(rows, self.logits([items[i] for i in rows]).cpu(), strict=True):
+                    result[row] = logits
+        return torch.stack(result)

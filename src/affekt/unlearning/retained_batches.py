@@ -1,0 +1,43 @@
+"""Steps on retained data, for the reference methods that are given them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from affekt.training import is_held_out
+from affekt.unlearning.descent import DescentConfig, minibatches
+from affekt.unlearning.material import LearnedPart, Retained
+
+__all__ = ["RetainedConfig", "retained_loss"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetainedConfig(DescentConfig):
+    """Settings of the iterative methods that use retained data."""
+
+    retained_batch_size: int = 32
+    """Retained recordings a step."""
+
+
+def retained_loss(part: LearnedPart, retained: Retained, *, batch_size: int, seed: int) -> Callable[[], torch.Tensor]:
+    """A function that gives the cross-entropy of the next batch of retained training recordings.
+
+    What was held out when the model was trained stays held out.
+    """
+    corpus = retained.train.corpus
+    utterances = corpus.table["utterance"].to_list()
+    fraction = retained.config.heldout_fraction
+    rows = np.array(
+        [row for row in retained.rows if not is_held_out(utterances[row], seed=retained.seed, fraction=fraction)]
+    )
+    labels = torch.as_tensor(corpus.labels())
+    batches = minibatches(len(rows), batch_size, seed=seed + 2)
+
+    def next_loss() -> torch.Tensor:
+        chosen = rows[next(batches).numpy()]
+        logits = part.logits([retained.train[int(row)] for row in chosen])
+        return torch.nn.functional.cross_entropy(logits, labels[chosen].to(part.device))
+
+    return next_loss
