@@ -1,0 +1,427 @@
+"""affekt compare: every method beside the retrained model, on one corpus.
+
+A *cell* is one training seed, one size of forget set and one draw. Within a seed all cells share the original model;
+within a cell the retrained model is shared by all methods, and targeted copies by the methods that attack alike.
+Cells are computed by worker processes and kept as files, so a killed comparison goes on where it was.
+"""
+
+import json
+import os
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from affekt.corpora import Corpus, Split, open_corpus
+from affekt.corpora.splits import by_speaker
+from affekt.errors import ConfigError, DataError
+from affekt.files import read_json, write_json
+from affekt.metrics import match_non_members
+from affekt.models import EmotionModel
+from affekt.training import (
+    FeatureStore,
+    Progress,
+    TrainConfig,
+    is_held_out,
+    predict_rows,
+    recipe,
+    train_split,
+)
+from affekt.types import FloatArray, IntArray
+from affekt.unlearning.assess import Assessment, Outputs, assess, compare_with, relearn
+from affekt.unlearning.harness import METHODS, Scope, forget, method_config, saved_target
+from affekt.unlearning.material import ForgetSet, LearnedPart, Needs, Retained
+from affekt.unlearning.retained_batches import retained_loss
+
+__all__ = ["CompareConfig", "MethodSpec", "compare", "draw_forget_set", "parse_method"]
+
+WHOLE_SPEAKER = "speaker"
+DEFAULT_METHODS = (
+    "forget_set_alone",
+    "forget_set_alone:elastic=none",
+    "forget_set_alone:stop=zero",
+    "l2ul",
+    "l2ul:stop=zero",
+    "random_labels",
+    "random_labels:stop=zero",
+    "gradient_ascent",
+    "boundary_shrink",
+    "amun",
+    "finetune",
+    "random_labels_retained",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MethodSpec:
+    """A method with the settings that differ from its defaults, and the name it has in tables."""
+
+    name: str
+    method: str
+    changes: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompareConfig:
+    """What is compared."""
+
+    corpus: str
+    """A corpus that ``open_corpus`` opens; each worker opens it for itself."""
+    family: str = "logmel-cnn"
+    methods: tuple[str, ...] = DEFAULT_METHODS
+    """Methods, with settings after colons: ``forget_set_alone:stop=zero:elastic=none``."""
+    forget: str = "random"
+    """Where the N utterances of a draw come from: ``random``, all training speakers; ``speaker``, one of them."""
+    sizes: tuple[str, ...] = ("1", "10", "50", "100", WHOLE_SPEAKER)
+    """Utterances to forget; ``speaker`` is all of one speaker."""
+    draws: int = 3
+    """Forget sets of each size for each seed."""
+    seeds: int = 2
+    """Training seeds; each has its own test and development speakers."""
+    train: TrainConfig | None = None
+    """Training recipe; None is the family's."""
+    relearn_steps: int = 20
+    """Steps of the relearning probe."""
+    settings: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Settings of methods for all their appearances, by method name."""
+
+    def __post_init__(self) -> None:
+        if self.forget not in ("random", "speaker"):
+            raise ConfigError(f"unknown way to draw {self.forget!r}; random or speaker was expected; choose one.")
+        for size in self.sizes:
+            if size != WHOLE_SPEAKER and not (size.isdecimal() and int(size) > 0):
+                raise ConfigError(f"unknown size {size!r}; a positive number or {WHOLE_SPEAKER!r} was expected.")
+        if self.draws < 1 or self.seeds < 1:
+            raise ConfigError(f"draws and seeds must be 1 or more (got {self.draws}, {self.seeds}); change them.")
+        for spec in (parse_method(text) for text in self.methods):
+            method_config(spec.method, **{**self.settings.get(spec.method, {}), **spec.changes})
+
+
+def parse_method(text: str) -> MethodSpec:
+    """Read ``name:setting=value:setting=value``; values are JSON where they can be and words otherwise.
+
+    Raises:
+        ConfigError: a part is not ``setting=value``.
+    """
+    method, *parts = text.split(":")
+    changes: dict[str, Any] = {}
+    for part in parts:
+        name, equals, value = part.partition("=")
+        if not equals or not name:
+            raise ConfigError(f"{text!r} is not a method with settings; name:setting=value was expected; correct it.")
+        try:
+            changes[name] = json.loads(value)
+        except json.JSONDecodeError:
+            changes[name] = value
+    return MethodSpec(name=text, method=method, changes=changes)
+
+
+def draw_forget_set(
+    corpus: Corpus, trained: IntArray, *, size: str, forget_from: str, seed: int, draw: int
+) -> IntArray:
+    """Rows to forget, out of the rows that were trained on.
+
+    Raises:
+        DataError: there are too few trained utterances, or speakers, for this size.
+    """
+    generator = np.random.default_rng([seed, draw, 0 if size == WHOLE_SPEAKER else int(size)])
+    speakers = np.asarray(corpus.table["speaker"].to_list())[trained]
+    if size == WHOLE_SPEAKER or forget_from == "speaker":
+        wanted = 1 if size == WHOLE_SPEAKER else int(size)
+        names, counts = np.unique(speakers, return_counts=True)
+        names = names[counts >= wanted]
+        if not len(names):
+            raise DataError(f"no training speaker has {wanted} utterances; a smaller size was expected.")
+        # one order of speakers for a seed, so that different draws take different speakers as long as there are any
+        order = np.random.default_rng([seed, 77]).permutation(names)
+        pool = trained[speakers == order[draw % len(order)]]
+        if size == WHOLE_SPEAKER:
+            return np.sort(pool)
+    else:
+        pool = trained
+    if len(pool) <= int(size) and len(pool) == len(trained):
+        raise DataError(f"{size} utterances cannot be forgotten by a model trained on {len(trained)}; choose fewer.")
+    return np.sort(generator.permutation(pool)[: int(size)])
+
+
+def compare(config: CompareConfig, work: Path, *, workers: int = 1, progress: Progress | None = None) -> dict[str, Any]:
+    """Compute all cells and return the results as JSON values (see ``reports`` for tables and plots).
+
+    Args:
+        config: what is compared.
+        work: folder for models and cells; what is there from the same configuration is used again.
+        workers: processes; each uses one thread when there are several.
+        progress: called after every cell.
+
+    Raises:
+        ConfigError, DataError, ProtocolError: as the parts do.
+    """
+    started = time.perf_counter()
+    corpus = open_corpus(config.corpus)
+    recorded = asdict(config)
+    stamp = {"config": recorded, "data_sha256": corpus.digest}
+    marker = work / "comparison.json"
+    if marker.is_file():
+        if read_json(marker) != json.loads(json.dumps(stamp)):
+            raise ConfigError(
+                f"{work} holds cells of another comparison; an empty folder or the same settings were expected; "
+                "choose another --out or remove it."
+            )
+    else:
+        write_json(marker, stamp)
+    tasks = [
+        (seed, size, draw) for seed in range(config.seeds) for size in config.sizes for draw in range(config.draws)
+    ]
+    total = config.seeds + len(tasks)
+    done = 0
+    for _ in _run(_train_original, [(config, work, seed) for seed in range(config.seeds)], workers):
+        done += 1
+        if progress is not None:
+            progress("training originals", done, total)
+    # the largest forget sets first, so that the last worker to finish has little left
+    tasks.sort(key=lambda task: -1 if task[1] == WHOLE_SPEAKER else -int(task[1]))
+    for _ in _run(_compute_cell, [(config, work, *task) for task in tasks], workers):
+        done += 1
+        if progress is not None:
+            progress("comparing", done, total)
+    rows = [row for task in tasks for row in read_json(_cell_file(work, *task))["rows"]]
+    rows.sort(key=lambda row: (row["seed"], str(row["size"]).rjust(9), row["draw"]))
+    return {
+        **stamp,
+        "corpus": {"name": corpus.name, "synthetic": corpus.synthetic, "utterances": len(corpus)},
+        "classes": list(corpus.classes),
+        "originals": [read_json(work / f"original-{seed}" / "original.json") for seed in range(config.seeds)],
+        "rows": rows,
+        "workers": workers,
+        "seconds": time.perf_counter() - started,
+    }
+
+
+def _run(function: Any, tasks: Sequence[tuple[Any, ...]], workers: int) -> Iterator[None]:
+    if workers <= 1:
+        for task in tasks:
+            function(*task)
+            yield
+        return
+    import multiprocessing
+
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread) as pool:
+        futures = [pool.submit(function, *task) for task in tasks]
+        try:
+            for future in as_completed(futures):
+                future.result()
+                yield
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _one_thread() -> None:
+    os.environ["OMP_NUM_THREADS"] = "1"
+    torch.set_num_threads(1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Stage:
+    """What the cells of one seed share."""
+
+    split: Split
+    stores: dict[str, FeatureStore]
+    original: EmotionModel
+    trained: IntArray
+    held_out: IntArray
+    config: TrainConfig
+
+
+def _train_original(config: CompareConfig, work: Path, seed: int) -> None:
+    folder = work / f"original-{seed}"
+    if (folder / "original.json").is_file():
+        return
+    split = by_speaker(open_corpus(config.corpus), seed=seed)
+    report = train_split(split, family=config.family, config=config.train, seed=seed)
+    if not (folder / "model").exists():
+        report.model.save_pretrained(folder / "model")
+    write_json(folder / "original.json", {"seed": seed, **report.to_json()})
+
+
+@lru_cache(maxsize=1)
+def _stage(config_json: str, work: Path, seed: int) -> _Stage:
+    values = json.loads(config_json)
+    split = by_speaker(open_corpus(values["corpus"]), seed=seed)
+    original = EmotionModel.from_pretrained(work / f"original-{seed}" / "model")
+    train_config = TrainConfig(**values["train"]) if values["train"] else recipe(values["family"])
+    stores = {side: FeatureStore(original, getattr(split, side)) for side in ("train", "dev", "test")}
+    fraction = train_config.heldout_fraction
+    held = np.array([is_held_out(u, seed=seed, fraction=fraction) for u in split.train.table["utterance"]])
+    return _Stage(
+        split=split,
+        stores=stores,
+        original=original,
+        trained=np.flatnonzero(~held),
+        held_out=np.flatnonzero(held),
+        config=train_config,
+    )
+
+
+def _cell_file(work: Path, seed: int, size: str, draw: int) -> Path:
+    return work / "cells" / f"seed{seed}-size{size}-draw{draw}.json"
+
+
+def _compute_cell(config: CompareConfig, work: Path, seed: int, size: str, draw: int) -> None:
+    file = _cell_file(work, seed, size, draw)
+    if file.is_file():
+        return
+    stage = _stage(json.dumps(asdict(config), sort_keys=True), work, seed)
+    train = stage.split.train
+    rows = draw_forget_set(train, stage.trained, size=size, forget_from=config.forget, seed=seed, draw=draw)
+    scope: Scope = "speaker" if size == WHOLE_SPEAKER else "utterances"
+    forget_set = ForgetSet.of(train.select(rows), stage.original)
+    gone = set(rows.tolist())
+    if scope == "speaker":  # nothing of the person stays, not even what was held out
+        person = train.table["speaker"][int(rows[0])]
+        gone |= {i for i, name in enumerate(train.table["speaker"]) if name == person}
+    kept = np.array([row for row in range(len(train)) if row not in gone])
+    retained = Retained(train=stage.stores["train"], rows=kept, dev=stage.stores["dev"], config=stage.config, seed=seed)
+    looker = _Looker(stage, rows, scope=scope, kept=kept)
+    cache: dict[str, object] = {}
+    cell_seed = 1000 * seed + draw
+    results: list[dict[str, Any]] = []
+
+    def add(name: str, model: EmotionModel, seconds: float, **extra: Any) -> Assessment:
+        found = assess(looker.outputs(model))
+        back = relearn(
+            model,
+            lambda changed: retained_loss(LearnedPart(changed), retained, batch_size=32, seed=cell_seed),
+            looker.forget_logits,
+            looker.labels(rows),
+            steps=config.relearn_steps,
+        )
+        results.append(
+            {
+                "seed": seed,
+                "size": size,
+                "draw": draw,
+                "forgotten": len(rows),
+                "method": name,
+                "seconds": seconds,
+                "relearned_accuracy": back,
+                "scores": found.to_json(),
+                **extra,
+            }
+        )
+        return found
+
+    gold_run = forget(stage.original, forget_set, method="retrain", retained=retained, scope=scope, seed=cell_seed)
+    if not isinstance(gold_run.model, EmotionModel):
+        raise TypeError("retraining gave no EmotionModel")
+    gold = add("retrain", gold_run.model, gold_run.seconds, needs=list(gold_run.needs), stopped=gold_run.log.stopped)
+    add("original", stage.original, 0.0, needs=[], stopped="nothing was done")
+    for text in config.methods:
+        spec = parse_method(text)
+        if spec.method == "retrain":
+            continue
+        settings = method_config(spec.method, **{**config.settings.get(spec.method, {}), **spec.changes})
+        run = forget(
+            stage.original,
+            forget_set,
+            method=spec.method,
+            config=settings,
+            scope=scope,
+            retained=retained if Needs.RETAINED_DATA in METHODS[spec.method].NEEDS else None,
+            seed=cell_seed,
+            cache=cache,
+        )
+        details = dict(run.log.details or {})
+        reused = float(details.get("attack_seconds", 0.0)) if details.get("attack_reused") else 0.0
+        if not isinstance(run.model, EmotionModel):
+            raise TypeError(f"{spec.method} gave no EmotionModel")
+        add(
+            spec.name,
+            run.model,
+            run.seconds + reused,
+            needs=list(run.needs),
+            stopped=run.log.stopped,
+            reached=run.log.reached,
+            steps=run.log.steps,
+            target_loss=run.log.target_loss,
+            attack_success=details.get("attack_success"),
+            attack_snr_db=details.get("attack_snr_db"),
+            attack_seconds=details.get("attack_seconds"),
+        )
+    for result in results:
+        mine = _assessment(result["scores"], gold, results, result)
+        result["gaps"] = mine
+        result["time_ratio"] = gold_run.seconds / result["seconds"] if result["seconds"] else None
+        result["scores"] = {k: v for k, v in result["scores"].items() if k != "forget_losses"}
+    write_json(
+        file,
+        {
+            "rows": results,
+            "target_loss": {name: saved_target(stage.original, name) for name in ("utterances", "speaker")},
+        },
+    )
+
+
+def _assessment(
+    scores: dict[str, Any], gold: Assessment, results: list[dict[str, Any]], result: dict[str, Any]
+) -> dict[str, Any] | None:
+    """Gaps of one row to the retrained model, with the gap in relearned accuracy."""
+    mine = Assessment(**{**scores, "screen": None})
+    gaps = compare_with(mine, gold)
+    if gaps is None:
+        return None
+    relearned_gold = next(row["relearned_accuracy"] for row in results if row["method"] == "retrain")
+    return {**asdict(gaps), "relearn_gap": abs(result["relearned_accuracy"] - relearned_gold)}
+
+
+class _Looker:
+    """Logits of any model of one seed on the sets of one cell."""
+
+    def __init__(self, stage: _Stage, rows: IntArray, *, scope: Scope, kept: IntArray) -> None:
+        self.stage = stage
+        self.rows = rows
+        train = stage.stores["train"]
+        self.train_labels = stage.split.train.labels()
+        self.test_labels = stage.split.test.labels()
+        held = set(stage.held_out.tolist())
+        self.retained = np.array([row for row in kept if row not in held])
+        # the non-members: held-out utterances of training speakers, or the test speakers when a whole speaker goes
+        self.others_side = "test" if scope == "speaker" else "train"
+        pool = np.arange(len(stage.split.test)) if scope == "speaker" else stage.held_out
+        store = stage.stores[self.others_side]
+        pool_labels = (self.test_labels if scope == "speaker" else self.train_labels)[pool]
+        labels = self.train_labels[rows]
+        known = np.isin(labels, pool_labels)
+        self.others = pool[:0]
+        if known.any():
+            matched = match_non_members(
+                [train.length(int(row)) for row in rows[known]],
+                labels[known],
+                [store.length(int(row)) for row in pool],
+                pool_labels,
+            )
+            self.others = pool[matched]
+
+    def labels(self, rows: IntArray) -> IntArray:
+        return self.train_labels[rows]
+
+    def forget_logits(self, model: EmotionModel) -> FloatArray:
+        return predict_rows(model, self.stage.stores["train"], self.rows)
+
+    def outputs(self, model: EmotionModel) -> Outputs:
+        train, test = self.stage.stores["train"], self.stage.stores["test"]
+        others_labels = (self.test_labels if self.others_side == "test" else self.train_labels)[self.others]
+        others = predict_rows(model, self.stage.stores[self.others_side], self.others)
+        return Outputs(
+            forget=(self.forget_logits(model), self.train_labels[self.rows]),
+            non_members=(others, others_labels) if len(self.others) else None,
+            retained=(predict_rows(model, train, self.retained), self.train_labels[self.retained]),
+            test=(predict_rows(model, test, np.arange(len(test))), self.test_labels),
+        )
