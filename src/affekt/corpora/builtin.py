@@ -26,7 +26,7 @@ from affekt.types import PathLike
 
 __all__ = ["LICENCE", "SOURCE", "VERSION", "build", "cache_folder"]
 
-VERSION = 1
+VERSION = 2
 """Counts up whenever a sample of the corpus changes, so that an old cache is never taken for the new corpus."""
 
 SOURCE = (
@@ -109,7 +109,7 @@ def _make(espeak: Espeak, folder: Path, *, seed: int, speakers: int, takes: int)
         except OSError:
             if not folder.exists():
                 raise
-    except OSError as error:
+    except (OSError, soundfile.SoundFileError) as error:
         raise DataError(
             f"the built-in corpus cannot be written to {folder.parent} (got {error}); expected a folder with room for "
             "40 MB; free it or point AFFEKT_CACHE elsewhere."

@@ -55,7 +55,7 @@ class Utterance:
     pitch: int = 50
     """0 to 99; 50 is the voice's own pitch, 50 steps are an octave."""
     pitch_range: int = 50
-    """0 to 99; 50 is the voice's own range, 50 steps halve or double it."""
+    """0 to 99; 50 is the voice's own range in Hz, 0 is a monotone."""
     word_gap: int = 0
     """Extra pause between words, in units of 10 ms at the usual rate."""
     seed: int = 0
@@ -120,7 +120,7 @@ class Espeak:
             finally:
                 library.espeak_Terminate()
                 _unload(library)
-        if not samples.size:
+        if not samples.any():
             raise DataError(
                 f"espeak-ng said nothing (got text {utterance.text!r}); expected words in the voice's language; "
                 f"change the text or the voice {utterance.voice!r}."

@@ -38,16 +38,18 @@ def render(espeak: Espeak, voice: Voice, text: str, delivery: Delivery, *, seed:
     rng = np.random.default_rng(seed)
     # Playing faster raises pitch, tempo and formants together; espeak is asked for the opposite in pitch and tempo, so
     # that only the formants move.
-    formants = np.log2(voice.tract) + delivery.spread_octaves
-    pitch = voice.pitch_st + delivery.pitch_st - 12 * formants
-    rate = 165 * 2 ** (float(np.clip(voice.rate_octaves + delivery.rate_octaves, -0.4, 0.6)) - formants)
+    formants = float(np.log2(voice.tract) + delivery.spread_octaves)
+    pitch = (voice.pitch_st + delivery.pitch_st) / 12 - formants
+    rate = float(np.clip(voice.rate_octaves + delivery.rate_octaves, -0.4, 0.6)) - formants
+    # espeak keeps the range in Hz when it moves the pitch; a listener hears it in octaves.
+    span = voice.range_octaves + delivery.range_octaves + pitch
     spoken = espeak.speak(
         Utterance(
             text=text,
             voice=f"{voice.language}+{voice.variant}",
-            rate=int(np.clip(round(rate), 80, 400)),
-            pitch=int(np.clip(round(50 + 50 / 12 * pitch), 0, 99)),
-            pitch_range=int(np.clip(round(50 + 50 * (voice.range_octaves + delivery.range_octaves)), 0, 99)),
+            rate=int(np.clip(round(165 * 2**rate), 80, 400)),
+            pitch=int(np.clip(round(50 + 50 * pitch), 0, 99)),
+            pitch_range=int(np.clip(round(50 * 2**span), 0, 99)),
             word_gap=int(np.clip(round(delivery.pause), 0, 4)),
             seed=int(rng.integers(1, 2**31)),
         )
