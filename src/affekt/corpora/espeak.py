@@ -125,7 +125,7 @@ class Espeak:
                 f"espeak-ng said nothing (got text {utterance.text!r}); expected words in the voice's language; "
                 f"change the text or the voice {utterance.voice!r}."
             )
-        return samples.astype(np.float32) / 32768
+        return samples.astype(np.float32) / np.float32(32768)
 
     def _speak(self, library: ctypes.CDLL, utterance: Utterance) -> npt.NDArray[np.int16]:
         chunks: list[bytes] = []
