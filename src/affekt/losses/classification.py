@@ -11,7 +11,7 @@ __all__ = ["class_weights", "cross_entropy"]
 def class_weights(labels: IntArray, n_classes: int) -> Tensor:
     """Weights N / (K n_c), shape (K,); classes without examples get 0.
 
-    Source: the usual balanced weighting; card "definitions" S.4.
+    Source: the usual balanced weighting.
     """
     counts = torch.bincount(torch.as_tensor(labels, dtype=torch.int64), minlength=n_classes).to(torch.float32)
     weights = len(labels) / (n_classes * counts.clamp_min(1.0))

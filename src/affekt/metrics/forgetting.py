@@ -150,7 +150,7 @@ def average_gap(unlearned: npt.ArrayLike, gold: npt.ArrayLike) -> float:
 
 
 def tow(unlearned: npt.ArrayLike, gold: npt.ArrayLike) -> float:
-    """Tug of war: the product over forget, retained and test accuracy of 1 - |unlearned - gold|.
+    """Tug of war: the product over forget, retained and test accuracy of ``1 - |unlearned - gold|``.
 
     Args:
         unlearned: the three accuracies of the unlearned model, (3,), in [0, 1].
@@ -172,7 +172,10 @@ def tow(unlearned: npt.ArrayLike, gold: npt.ArrayLike) -> float:
 
 
 def aus(*, test_original: float, test_unlearned: float, forget_unlearned: float) -> float:
-    """Adaptive unlearning score, (1 - (A_t(original) - A_t(unlearned))) / (1 + |A_t(unlearned) - A_f(unlearned)|).
+    """Adaptive unlearning score: the drop on the test set against the distance of forget and test accuracy.
+
+    ``(1 - (A_t(original) - A_t(unlearned))) / (1 + |A_t(unlearned) - A_f(unlearned)|)``, with test accuracy A_t and
+    forget accuracy A_f.
 
     Args:
         test_original: test accuracy of the original model, in [0, 1].
@@ -271,7 +274,7 @@ def unlearning_accuracy(truth: npt.ArrayLike, prediction: npt.ArrayLike) -> floa
 
 
 def loss_gap(unlearned: npt.ArrayLike, gold: npt.ArrayLike) -> float:
-    """Mean over utterances of |loss under the unlearned model - mean loss under the gold models|.
+    """Mean over utterances of ``|loss under the unlearned model - mean loss under the gold models|``.
 
     Args:
         unlearned: losses, (N,).

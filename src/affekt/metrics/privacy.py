@@ -210,7 +210,7 @@ def certified_epsilon(
 
 
 def permutation_p(statistic: float, references: npt.ArrayLike) -> float:
-    """Two-sided p value of a model among retrained ones, (1 + #{|T_k| >= |T|}) / (K + 1); never below 1 / (K + 1).
+    """Two-sided p value of a model among retrained ones, ``(1 + #{|T_k| >= |T|}) / (K + 1)``; never below 1 / (K + 1).
 
     Args:
         statistic: T of the unlearned model; 0 is where a retrained model is expected.

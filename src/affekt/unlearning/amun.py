@@ -1,7 +1,7 @@
 """AMUN, forget-only: train on the nearest adversarial copies with the wrong classes the model sees in them.
 
 Title: AMUN: Adversarial Machine UNlearning. Authors: Ali Ebrahimpour-Boroojeny, Hari Sundaram, Varun Chandrasekaran.
-Year: 2025. arXiv: 2503.00917. Official code: Ali-E/AMUN, facts only were used (card 1C, practice 8.2g).
+Year: 2025. arXiv: 2503.00917. Official code: Ali-E/AMUN, facts only were used.
 Paper: for each recording the nearest adversarial example and the wrong label predicted there; fine-tune on these (with
 retained data where there are any). Confidence on the forget set falls because the boundary moves locally.
 Reading: the copies alone; the recordings themselves are not trained on.

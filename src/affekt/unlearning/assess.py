@@ -141,7 +141,7 @@ def relearn(
     steps: int = 20,
     learning_rate: float = 3e-4,
 ) -> float:
-    """Forget accuracy after a short fine-tuning on other data (practice 5.7): what was hidden comes back.
+    """Forget accuracy after a short fine-tuning on other data: what was hidden comes back.
 
     Args:
         model: left unchanged.

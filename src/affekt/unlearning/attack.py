@@ -157,7 +157,7 @@ def targeted_copies(
     """Copies of every recording, each moved towards a random class other than its own.
 
     Targets are uniform over the K - 1 other classes. A copy keeps its target as its label whether or not the attack
-    succeeded, as in L2UL (card 1A); the success rate is reported.
+    succeeded, as in L2UL; the success rate is reported.
     """
     started = time.perf_counter()
     generator = torch.Generator().manual_seed(seed)

@@ -2,7 +2,7 @@
 
 Title: Boundary Unlearning: Rapid Forgetting of Deep Networks via Shifting the Decision Boundary.
 Authors: Min Chen, Weizhuo Gao, Gaoyang Liu, Kai Peng, Chen Wang. Year: 2023. arXiv: 2303.11570.
-Official code: facts only were used (card 1C).
+Official code: facts only were used.
 Paper: one signed gradient step of size 0.1 on images in [0, 1]; the class the old model sees there becomes the label.
 Reading: the same step on the waveform, of size ``epsilon`` at a level of -20 dBFS.
 Deviations: where the copy keeps the true class, the step is tried at 3 and 10 times the size, then the second most

@@ -1,7 +1,7 @@
 """What the iterative methods share: steps on a loss until a stop rule says enough.
 
 Dropout is off and batch-normalisation statistics stay as they are while a model unlearns: on a handful of recordings
-both would move the model more than the method does (card 1A, note 5).
+both would move the model more than the method does.
 """
 
 import math

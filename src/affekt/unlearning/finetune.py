@@ -1,6 +1,6 @@
 """Fine-tune: go on training on the retained data and hope. A reference that needs retained data.
 
-Not one paper's: the usual baseline FT (card 1C).
+Not one paper's: the usual baseline FT.
 """
 
 from dataclasses import dataclass

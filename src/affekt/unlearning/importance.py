@@ -1,7 +1,7 @@
 """How much each weight matters to the forget set, and the elastic anchor made of it.
 
 MAS: Aljundi et al., "Memory aware synapses", ECCV 2018, with the plain L2 norm of the logits and the batch-wise
-absolute gradient of the L2UL code (card 1A). EWC: Kirkpatrick et al., PNAS 2017, the diagonal of the Fisher matrix.
+absolute gradient of the L2UL code. EWC: Kirkpatrick et al., PNAS 2017, the diagonal of the Fisher matrix.
 """
 
 from collections.abc import Sequence

@@ -2,7 +2,7 @@
 
 Title: Learning to Unlearn: Instance-wise Unlearning for Pre-trained Classifiers.
 Authors: Sungmin Cha, Sungjun Cho, Dasol Hwang, Honglak Lee, Taesup Moon, Moontae Lee. Year: 2024. arXiv: 2301.11578.
-Official code: csm9493/L2UL (MIT), facts only were used (card 1A).
+Official code: csm9493/L2UL (MIT), facts only were used.
 Paper: minus the cross-entropy on the forget set, plus the cross-entropy of targeted L2-PGD copies with their targets,
 weighted by the sizes of the two half-batches; variant with importance (MAS), weight 1; stop at forget accuracy 0.
 Reading: the attack on the waveform with the sizes of :class:`AttackConfig` instead of images.

@@ -3,7 +3,7 @@
 Title: Amnesiac Machine Learning. Authors: Laura Graves, Vineel Nagisetty, Vijay Ganesh. Year: 2021. arXiv: 2010.10981.
 Official code: facts only were used.
 Paper: new labels for the forget set, trained on together with retained data.
-Reading: the forget set alone; a wrong label each (never the true one), drawn once, as the strict variant of card 1C.
+Reading: the forget set alone; a wrong label each (never the true one), drawn once.
 Deviations: calibrated stop by default.
 Reproduces: no number of the paper; ours are in results/.
 """
