@@ -1,0 +1,81 @@
+"""affekt compare."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter, validators
+
+from affekt.cli.output import Output, OutputOptions
+from affekt.cli.wording import split_commas
+
+__all__ = ["compare"]
+
+_POSITIVE = Parameter(validator=validators.Number(gte=1))
+
+
+def compare(
+    corpus: str,
+    /,
+    *,
+    out: Path,
+    methods: str | None = None,
+    forget: Literal["random", "speaker"] = "random",
+    sizes: str = "1,10,50,100,speaker",
+    seeds: Annotated[int, _POSITIVE] = 2,
+    draws: Annotated[int, _POSITIVE] = 3,
+    model: str = "logmel-cnn",
+    config: Path | None = None,
+    workers: Annotated[int, _POSITIVE] = 1,
+    output: Output = OutputOptions(),  # noqa: B008 (frozen)
+) -> int:
+    """Compare unlearning methods with retraining on one corpus.
+
+    For every seed a model is trained; for every size and draw some of its training recordings are forgotten by every
+    method and by retraining without them. An interrupted comparison goes on when the same command is given again.
+
+    Args:
+        corpus: A corpus folder, a .csv or .parquet table, or the word builtin.
+        out: Folder for results.json, results.md, plot.svg and report.html.
+        methods: Methods, separated by commas, with settings after colons (l2ul:stop=zero); a standard selection if not
+            given.
+        forget: Where the recordings to forget are drawn from: random, all speakers; speaker, one speaker a draw.
+        sizes: Numbers of utterances to forget, separated by commas; speaker is everything of one speaker.
+        seeds: Trained models; each has its own test speakers.
+        draws: Forget sets of every size for every seed.
+        model: Model family: logmel-cnn, emo18 or zhao19.
+        config: TOML file with a table [train] and tables [methods.NAME] of settings.
+        workers: Processes that share the work.
+        output: How to show the result.
+    """
+    from affekt.cli.settings import check_keys, overrides, read_toml
+    from affekt.reports import compare_with_report
+    from affekt.training import TrainConfig, recipe
+    from affekt.unlearning import METHODS
+    from affekt.unlearning.compare import DEFAULT_METHODS, CompareConfig
+
+    train, settings = recipe(model), {}
+    if config is not None:
+        values = read_toml(config)
+        check_keys(values, ["methods", "train"], path=config)
+        train = recipe(model, **overrides(values.get("train", {}), TrainConfig, path=config, where="train."))
+        tables = values.get("methods", {})
+        check_keys(tables, METHODS, path=config)
+        settings = {
+            name: overrides(table, METHODS[name].Config, path=config, where=f"methods.{name}.")
+            for name, table in tables.items()
+        }
+    chosen = CompareConfig(
+        corpus=corpus,
+        family=model,
+        methods=DEFAULT_METHODS if methods is None else split_commas(methods),
+        forget=forget,
+        sizes=split_commas(sizes),
+        draws=draws,
+        seeds=seeds,
+        train=train,
+        settings=settings,
+    )
+    with output.progress() as progress:
+        results = compare_with_report(chosen, out, workers=workers, progress=progress)
+    output.show(results, [(out / "results.md").read_text(encoding="utf-8").rstrip()])
+    return 0

@@ -1,0 +1,98 @@
+"""From a command line to an exit code: what went wrong becomes one sentence."""
+
+import errno
+import os
+import sys
+from collections.abc import Sequence
+
+from affekt.errors import AffektError
+
+__all__ = ["main"]
+
+_HINTS = {
+    "train": "give the same command with --resume to go on from the last finished epoch",
+    "compare": "give the same command again to go on; what is finished is kept",
+}
+
+_FILE_ERRORS = frozenset(
+    {
+        errno.EACCES,
+        errno.EDQUOT,
+        errno.EEXIST,
+        errno.EISDIR,
+        errno.ENAMETOOLONG,
+        errno.ENOENT,
+        errno.ENOSPC,
+        errno.ENOTDIR,
+        errno.EPERM,
+        errno.EROFS,
+    }
+)
+"""Errors of the file system that a user can put right; any other keeps its traceback."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command line.
+
+    Args:
+        argv: words after ``affekt``; None takes them from ``sys.argv``.
+
+    Returns:
+        The exit code: 0 done, 1 failed verdict, 2 wrong usage or bad input, 130 interrupted. An error that nobody
+        foresaw is raised, with its traceback.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        # a file name that is no valid UTF-8 must not end the program while its name is shown
+        if (reconfigure := getattr(stream, "reconfigure", None)) is not None:
+            reconfigure(errors="backslashreplace")
+    try:
+        return _run(words)
+    except AffektError as error:
+        _say(str(error))
+        return 2
+    except KeyboardInterrupt:
+        command = next((word for word in words if not word.startswith("-")), "")
+        _say("interrupted; " + _HINTS.get(command, "nothing was written") + ".")
+        return 130
+    except BrokenPipeError:
+        # whoever read standard output has seen enough; Python must not complain when it closes the stream
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except OSError as error:
+        if error.errno not in _FILE_ERRORS or error.filename is None:
+            raise
+        _say(f"{error.filename} cannot be used ({error.strerror}); check the path, its rights and the space left.")
+        return 2
+
+
+def _run(words: list[str]) -> int:
+    """Parse and run; the parser's complaints become AffektErrors' kin: one line, exit code 2."""
+    from cyclopts import CycloptsError
+
+    from affekt.cli.app import app
+
+    if not words:
+        app.help_print([], console=app.error_console)
+        return 2
+    try:
+        result = app(words, exit_on_error=False, print_error=False, result_action="return_value")
+    except CycloptsError as error:
+        sentence = " ".join(str(error).split())
+        _say(f"{sentence.rstrip('.')}; see {_usage(words)} --help.")
+        return 2
+    return result if isinstance(result, int) else 0
+
+
+def _usage(words: list[str]) -> str:
+    """The command whose help fits a wrong command line."""
+    from affekt.cli.app import app
+
+    commands, _, _ = app.parse_commands(words)
+    return " ".join(("affekt", *commands))
+
+
+def _say(sentence: str) -> None:
+    from affekt.cli.output import process_name
+
+    sys.stderr.write(f"affekt{process_name()}: {' '.join(sentence.split())}\n")

@@ -1,0 +1,79 @@
+"""affekt train."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter, validators
+
+from affekt.cli.output import Flag, Output, OutputOptions
+from affekt.cli.wording import interval, split_commas
+
+__all__ = ["train"]
+
+
+def train(
+    corpus: str,
+    /,
+    *,
+    out: Path,
+    model: str = "logmel-cnn",
+    config: Path | None = None,
+    seed: Annotated[int, Parameter(validator=validators.Number(gte=0, lt=2**31))] = 0,
+    test_speakers: str | None = None,
+    resume: Flag = False,
+    output: Output = OutputOptions(),  # noqa: B008 (frozen)
+) -> int:
+    """Train a model on a corpus, with speaker-disjoint test speakers.
+
+    Writes a model directory: config.json, model.safetensors, a model card, what is needed to forget people later,
+    and run.json. Training can be interrupted and resumed to the same weights. Several processes train together under
+    "accelerate launch -m affekt train ...".
+
+    Args:
+        corpus: A corpus folder, a .csv or .parquet table, or the word builtin.
+        out: Model directory to write; it must not exist yet.
+        model: Model family: logmel-cnn, emo18 or zhao19.
+        config: TOML file with training settings that differ from the family's recipe; [options] changes the network.
+        seed: Everything random follows from it, the choice of test speakers included.
+        test_speakers: Ids of the speakers to keep for testing, separated by commas; a fifth is drawn if not given.
+        resume: Go on from the checkpoint of a run that was interrupted.
+        output: How to show the result.
+    """
+    from affekt.cli.settings import overrides, read_toml
+    from affekt.corpora import open_corpus
+    from affekt.models import FAMILIES
+    from affekt.training import TrainConfig, recipe
+    from affekt.training import train as train_model
+
+    settings = recipe(model)
+    options = None
+    if config is not None:
+        values = read_toml(config)
+        settings = recipe(model, **overrides(values, TrainConfig, path=config, besides=["options"]))
+        options = overrides(values.get("options", {}), FAMILIES[model][1], path=config, where="options.")
+    with output.progress() as progress:
+        report = train_model(
+            open_corpus(corpus),
+            out,
+            family=model,
+            config=settings,
+            options=options,
+            seed=seed,
+            test_speakers=None if test_speakers is None else split_commas(test_speakers),
+            resume=resume,
+            progress=progress,
+        )
+    test = report.test
+    output.show(
+        report.to_json() | {"model": str(out)},
+        [
+            f"model       {out}",
+            f"family      {model}",
+            f"utterances  {len(report.fit.trained_rows)} trained on, {len(report.fit.heldout_rows)} held out, "
+            f"{report.dev.utterances} dev, {test.utterances} test",
+            f"epochs      {report.fit.epochs}, the best is {report.fit.best_epoch}",
+            f"test UAR    {interval(test.uar)}, chance {100 * test.chance_uar:.1f} %, {test.speakers} speakers",
+            f"seconds     {report.seconds:.0f}",
+        ],
+    )
+    return 0

@@ -1,0 +1,32 @@
+"""Lists, scores and tables as text."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from affekt.metrics import Interval
+
+__all__ = ["interval", "split_commas", "table"]
+
+
+def split_commas(text: str) -> tuple[str, ...]:
+    """The words of a list with commas: ``"a, b"`` -> ``("a", "b")``."""
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def interval(score: "Interval") -> str:
+    """A share and its confidence interval in percent."""
+    return f"{100 * score.estimate:.1f} % [{100 * score.low:.1f}, {100 * score.high:.1f}]"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of a text table: the first column to the left, the others to the right."""
+    lines = (head, *rows)
+    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    return [
+        "  ".join(
+            cell.ljust(width) if column == 0 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    ]
