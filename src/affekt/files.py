@@ -22,7 +22,7 @@ def check_new_folder(path: PathLike) -> Path:
         DataError: something is there already.
     """
     path = Path(path)
-    if path.is_dir() and not any(path.iterdir()):
+    if path.is_dir() and not path.is_symlink() and not any(path.iterdir()):
         return path
     if path.exists() or path.is_symlink():
         raise DataError(
