@@ -1,0 +1,115 @@
+"""Results appear whole or not at all."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from affekt.errors import DataError
+from affekt.files import check_new_folder, new_folder, read_json, write_json, write_text
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.parametrize("kind", ["nothing", "empty folder"])
+def test_a_new_name_or_an_empty_folder_is_free(tmp_path: Path, kind: str) -> None:
+    out = tmp_path / "out"
+    if kind == "empty folder":
+        out.mkdir()
+    assert check_new_folder(out) == out
+    with new_folder(out) as folder:
+        (folder / "a.txt").write_text("a")
+        assert not (out / "a.txt").exists()
+    assert names(out) == ["a.txt"]
+    assert names(tmp_path) == ["out"]
+    assert out.stat().st_mode & 0o777 == 0o755
+
+
+@pytest.mark.parametrize("kind", ["full folder", "file", "broken link", "link to an empty folder"])
+def test_what_is_there_is_never_written_over(tmp_path: Path, kind: str) -> None:
+    out = tmp_path / "out"
+    if kind == "full folder":
+        out.mkdir()
+        (out / "mine.txt").write_text("mine")
+    elif kind == "file":
+        out.write_text("mine")
+    elif kind == "broken link":
+        out.symlink_to(tmp_path / "nowhere")
+    else:
+        (tmp_path / "empty").mkdir()
+        out.symlink_to(tmp_path / "empty")
+    before = names(tmp_path)
+    with pytest.raises(DataError, match=r"the output folder .*out is not empty; .*choose a new name"):
+        check_new_folder(out)
+    with pytest.raises(DataError, match="never written over"), new_folder(out):
+        pass
+    assert names(tmp_path) == before
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_a_failing_block_leaves_nothing(tmp_path: Path, error: type[BaseException]) -> None:
+    with pytest.raises(error), new_folder(tmp_path / "deep" / "out") as folder:
+        (folder / "half.txt").write_text("half")
+        raise error
+    assert names(tmp_path / "deep") == []
+
+
+def test_a_folder_that_is_filled_meanwhile_wins(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+
+    def write() -> None:
+        with new_folder(out) as folder:
+            (folder / "ours.txt").write_text("ours")
+            out.mkdir()
+            (out / "theirs.txt").write_text("theirs")
+
+    with pytest.raises(DataError, match="not empty"):
+        write()
+    assert names(tmp_path) == ["out"]
+    assert names(out) == ["theirs.txt"]
+
+
+def test_text_replaces_whole_and_makes_its_folder(tmp_path: Path) -> None:
+    file = tmp_path / "deep" / "a.txt"
+    write_text(file, "long, and with ümläuts")
+    write_text(file, "é")
+    assert file.read_bytes() == "é".encode()
+    assert names(file.parent) == ["a.txt"]
+    assert file.stat().st_mode & 0o777 == 0o644
+
+
+def test_text_that_cannot_be_encoded_leaves_the_old_file(tmp_path: Path) -> None:
+    file = tmp_path / "a.txt"
+    write_text(file, "old")
+    with pytest.raises(UnicodeEncodeError):
+        write_text(file, "\ud800")
+    assert file.read_text() == "old"
+    assert names(tmp_path) == ["a.txt"]
+
+
+def test_json_round_trip_and_refusal_of_nan(tmp_path: Path) -> None:
+    file = tmp_path / "a.json"
+    value = {"Ärger": [1, 2.5, None, True], "nested": {"a": "b"}}
+    write_json(file, value)
+    assert read_json(file) == value
+    assert "Ärger" in file.read_text(encoding="utf-8")
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(file, {"loss": float("nan")})
+    assert json.loads(file.read_text(encoding="utf-8")) == value
+
+
+@pytest.mark.parametrize("content", [b"", b'{"a": 1', b"\xff\xfe"])
+def test_damaged_json(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "a.json"
+    file.write_bytes(content)
+    with pytest.raises(DataError, match=r"a\.json is not valid JSON; .*restore it"):
+        read_json(file)
+
+
+def test_missing_json(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"cannot be read \(No such file or directory\); a JSON file was expected"):
+        read_json(tmp_path / "a.json")
+    with pytest.raises(DataError, match="cannot be read"):
+        read_json(tmp_path)
