@@ -4,6 +4,7 @@ Zhao19 and Emo18 differ only in their convolution stacks, so each is a list of :
 """
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,8 @@ from affekt.errors import ShapeError
 
 __all__ = ["RawNetwork", "Stage"]
 
+LengthT = TypeVar("LengthT", int, Tensor)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
@@ -21,6 +24,10 @@ class Stage:
     channels: int
     kernel: int
     pool: int
+
+    def steps(self, length: LengthT) -> LengthT:
+        """Steps that come out for steps that go in; 0 or less where the clip is too short."""
+        return (length + 2 * ((self.kernel - 1) // 2) - self.kernel + 1) // self.pool
 
 
 class RawNetwork(nn.Module):
@@ -60,20 +67,23 @@ class RawNetwork(nn.Module):
 
     def classify(self, features: Tensor, lengths: Tensor) -> Tensor:
         """Normalised waveforms (B, T) and lengths (B,) -> logits (B, K)."""
+        shortest = steps = int(lengths.min())
+        for stage in self.stages:
+            steps = stage.steps(steps)
+        if steps < 1:
+            raise ShapeError(
+                f"a clip is too short for this network (got {shortest} samples); at least a tenth of a second at "
+                "16 kHz was expected; leave it out or add silence."
+            )
         x = features.unsqueeze(1)  # (B, 1, T)
         for stage, convolution, normalisation in zip(self.stages, self.convolutions, self.normalisations, strict=True):
             x = normalisation(convolution(x))
             # the largest of increasing functions is the function of the largest: pooling first saves most of the work
             x = self.activation(nn.functional.max_pool1d(x, stage.pool))
-            lengths = (lengths + 2 * ((stage.kernel - 1) // 2) - stage.kernel + 1) // stage.pool
+            lengths = stage.steps(lengths)
             x = x * length_mask(lengths, x.shape[2]).unsqueeze(1)
-        if int(lengths.min()) < 1:
-            raise ShapeError(
-                f"a clip is too short for this network (got {features.shape[1]} samples in the longest clip); "
-                "at least a tenth of a second at 16 kHz was expected; pad it with affekt.audio.pad_batch."
-            )
-        steps, _ = self.lstm(x.transpose(1, 2))  # (B, F, H)
-        logits = self.head(steps)  # (B, F, K)
+        hidden, _ = self.lstm(x.transpose(1, 2))  # (B, F, H)
+        logits = self.head(hidden)  # (B, F, K)
         mask = length_mask(lengths, logits.shape[1]).unsqueeze(-1)
         return torch.where(mask, logits, 0.0).sum(1) / lengths.unsqueeze(-1)
 
