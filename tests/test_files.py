@@ -50,9 +50,13 @@ def test_what_is_there_is_never_written_over(tmp_path: Path, kind: str) -> None:
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
 def test_a_failing_block_leaves_nothing(tmp_path: Path, error: type[BaseException]) -> None:
-    with pytest.raises(error), new_folder(tmp_path / "deep" / "out") as folder:
-        (folder / "half.txt").write_text("half")
-        raise error
+    def write() -> None:
+        with new_folder(tmp_path / "deep" / "out") as folder:
+            (folder / "half.txt").write_text("half")
+            raise error
+
+    with pytest.raises(error):
+        write()
     assert names(tmp_path / "deep") == []
 
 
