@@ -1,8 +1,15 @@
-"""Which commands there are. They are loaded when they are called, so that help costs no import of torch."""
+"""Which commands there are. Their files import nothing heavy before a command runs, so that help costs no torch."""
 
 from cyclopts import App, Parameter
 
 from affekt import __version__
+from affekt.cli.compare import compare
+from affekt.cli.corpus import check, import_corpus, show
+from affekt.cli.demo import demo
+from affekt.cli.evaluate import evaluate
+from affekt.cli.forget import forget
+from affekt.cli.predict import predict
+from affekt.cli.train import train
 
 __all__ = ["app"]
 
@@ -15,27 +22,21 @@ app = App(
     ),
     version=__version__,
     help_format="plaintext",
-    # an option that is given twice, or a flag with an inverse nobody asked for, would only confuse
+    # flags have no inverse: --no-resume would only confuse
     default_parameter=Parameter(negative=()),
     suppress_keyboard_interrupt=False,
-    # a word with @ is a word: it is never a file with more words
-    argfile_prefix=None,
 )
 
-for _name, _help in (
-    ("demo", "Show the whole way on the built-in corpus: train, forget one speaker, report."),
-    ("train", "Train a model on a corpus, with speaker-disjoint test speakers."),
-    ("evaluate", "Score a model on a corpus."),
-    ("predict", "Say what a model hears in recordings."),
-    ("forget", "Make a model forget a speaker or some utterances, and report what that did."),
-    ("compare", "Compare unlearning methods with retraining on one corpus."),
-):
-    app.command(f"affekt.cli.{_name}:{_name}", name=_name, help=_help)
+_corpus = App(name="corpus", help="Look at, check or import a corpus.", sort_key=1)
+_corpus.command(App(name="show", default_command=show, sort_key=1))
+_corpus.command(App(name="check", default_command=check, sort_key=2))
+_corpus.command(App(name="import", default_command=import_corpus, sort_key=3))
 
-corpus = App(name="corpus", help="Look at, check or import a corpus.", default_parameter=Parameter(negative=()))
-app.command(corpus)
-corpus.command("affekt.cli.corpus:show", name="show", help="Show what a corpus holds.")
-corpus.command("affekt.cli.corpus:check", name="check", help="Read every recording and say what is wrong.")
-corpus.command(
-    "affekt.cli.corpus:import_corpus", name="import", help="Bring a public corpus from its own layout into affekt's."
-)
+# listed in the order in which people need them
+app.command(App(name="demo", default_command=demo, sort_key=0))
+app.command(_corpus)
+app.command(App(name="train", default_command=train, sort_key=2))
+app.command(App(name="evaluate", default_command=evaluate, sort_key=3))
+app.command(App(name="predict", default_command=predict, sort_key=4))
+app.command(App(name="forget", default_command=forget, sort_key=5))
+app.command(App(name="compare", default_command=compare, sort_key=6))

@@ -67,29 +67,24 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(words: list[str]) -> int:
-    """Parse and run; the parser's complaints become AffektErrors' kin: one line, exit code 2."""
+    """Parse and run; what the parser has to complain about is one line."""
     from cyclopts import CycloptsError
 
     from affekt.cli.app import app
 
-    if not words:
-        app.help_print([], console=app.error_console)
-        return 2
     try:
+        commands, apps, rest = app.parse_commands(words)
+        # only Markdown lets long help texts flow; its parser is slow to load, and the list of commands needs none
+        app.help_format = "markdown" if any(not word.startswith("-") for word in commands) else "plaintext"
+        if not rest and apps[-1].default_command is None:  # affekt, affekt corpus: what shall it do?
+            app.help_print(commands, console=app.error_console)
+            return 2
         result = app(words, exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:
-        sentence = " ".join(str(error).split())
-        _say(f"{sentence.rstrip('.')}; see {_usage(words)} --help.")
+        sentence = " ".join(str(error).split()).rstrip(".")
+        _say(f"{sentence} (see {' '.join(('affekt', *commands))} --help).")
         return 2
     return result if isinstance(result, int) else 0
-
-
-def _usage(words: list[str]) -> str:
-    """The command whose help fits a wrong command line."""
-    from affekt.cli.app import app
-
-    commands, _, _ = app.parse_commands(words)
-    return " ".join(("affekt", *commands))
 
 
 def _say(sentence: str) -> None:

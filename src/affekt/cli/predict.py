@@ -13,8 +13,9 @@ SUFFIXES = (".flac", ".mp3", ".ogg", ".wav")
 
 def predict(
     model: Path,
+    paths: tuple[Path, ...],
     /,
-    *paths: Path,
+    *,
     output: Output = OutputOptions(),  # noqa: B008 (frozen)
 ) -> int:
     """Say what a model hears in recordings: the probability of every emotion.
@@ -57,8 +58,6 @@ def _recordings(paths: tuple[Path, ...]) -> list[str]:
     """Files, and the recordings in folders, in order and each once."""
     from affekt.errors import DataError
 
-    if not paths:
-        raise DataError("there is nothing to listen to; recordings or folders were expected; name at least one.")
     found: dict[str, None] = {}
     for path in paths:
         if path.is_dir():
