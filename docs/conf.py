@@ -4,7 +4,7 @@ from affekt import __version__
 
 project = "affekt"
 author = "The affekt developers"
-copyright = "The affekt developers, Apache-2.0"  # noqa: A001
+copyright = "The affekt developers, Apache-2.0"
 version = release = __version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]

@@ -86,7 +86,7 @@ def page(found: list[Paper]) -> str:
 def _fields(header: str) -> dict[str, str]:
     """Field -> text of a module header such as ``Paper: ... Reading: ...``; a field ends where the next begins."""
     body = " ".join(header.partition("\n")[2].split())
-    marks = [mark for mark in re.finditer(rf"(?:^|(?<=[.)] ))({'|'.join(FIELDS)}):", body)]
+    marks = list(re.finditer(rf"(?:^|(?<=[.)] ))({'|'.join(FIELDS)}):", body))
     ends = [mark.start() for mark in marks[1:]] + [len(body)]
     return {mark[1]: _plain(body[mark.end() : end].strip()) for mark, end in zip(marks, ends, strict=True)}
 

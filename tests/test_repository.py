@@ -196,6 +196,10 @@ def test_the_papers_page_is_what_the_modules_say() -> None:
         if module.PAPER is not None:
             assert module.PAPER["title"] in page
             assert module.PAPER["arxiv"] in (module.__doc__ or ""), name
+    for section in page.split("\n## ")[1:]:
+        shown = re.findall(r"^- \*\*([^*]+)\*\*: .", section, re.MULTILINE)
+        fields = ["Title", "Authors", "Official code", "The paper's", "Our reading", "Deviations", "Reproduces"]
+        assert shown == fields, section.partition("\n")[0]
 
 
 def test_every_package_has_its_reference_page() -> None:
