@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from affekt.errors import CheckpointError
-from affekt.models import SIDES, ErasureRecord, HeldOutLoss
+from affekt.models import SIDES, ErasureRecord, MeanLoss
 
 KEY = "00" * 31 + "ff"
 PCM = st.lists(st.integers(-32767, 32767), min_size=1, max_size=40)
@@ -65,7 +65,7 @@ def test_side_and_without() -> None:
     clips = {side: [floats([10 * i + k, i]) for k in range(3)] for i, side in enumerate(SIDES)}
     record = ErasureRecord(
         key=KEY,
-        within=HeldOutLoss(loss=0.5, accuracy=0.5, utterances=4),
+        within=MeanLoss(loss=0.5, accuracy=0.5, utterances=4),
         commitments={side: frozenset(record.commitment(c) for c in group) for side, group in clips.items()},
     )
     for side, group in clips.items():
@@ -82,8 +82,8 @@ def test_side_and_without() -> None:
 
 def test_json_round_trip() -> None:
     record = ErasureRecord(
-        within=HeldOutLoss(loss=0.1 + 0.2, accuracy=1 / 3, utterances=4),
-        across=HeldOutLoss(loss=3.0, accuracy=0.0, utterances=1),
+        within=MeanLoss(loss=0.1 + 0.2, accuracy=1 / 3, utterances=4),
+        across=MeanLoss(loss=3.0, accuracy=0.0, utterances=1),
         commitments={"train": frozenset({"aa", "bb"}), "dev": frozenset()},
     )
     text = json.dumps(record.to_json())
@@ -92,7 +92,7 @@ def test_json_round_trip() -> None:
     assert ErasureRecord.from_json(json.loads(json.dumps(empty.to_json()))) == empty
 
 
-GOOD = {"heldout_loss": {"within": None, "across": None}, "key": KEY, "commitments": {"train": ["aa"]}}
+GOOD = {"mean_loss": {"within": None, "across": None, "trained": None}, "key": KEY, "commitments": {"train": ["aa"]}}
 LOSS = {"loss": 1.0, "accuracy": 1.0, "utterances": 1}
 
 
@@ -107,11 +107,11 @@ LOSS = {"loss": 1.0, "accuracy": 1.0, "utterances": 1}
         {**GOOD, "key": 5},
         {**GOOD, "commitments": ["aa"]},
         {**GOOD, "commitments": {"train": 5}},
-        {**GOOD, "heldout_loss": None},
-        {**GOOD, "heldout_loss": {"within": None}},
-        {**GOOD, "heldout_loss": {"within": {"loss": 1.0}, "across": None}},
-        {**GOOD, "heldout_loss": {"within": {**LOSS, "loss": "much"}, "across": None}},
-        {**GOOD, "heldout_loss": {"within": {**LOSS, "more": 1}, "across": None}},
+        {**GOOD, "mean_loss": None},
+        {**GOOD, "mean_loss": {"within": None}},
+        {**GOOD, "mean_loss": {"within": {"loss": 1.0}, "across": None, "trained": None}},
+        {**GOOD, "mean_loss": {"within": {**LOSS, "loss": "much"}, "across": None, "trained": None}},
+        {**GOOD, "mean_loss": {"within": {**LOSS, "more": 1}, "across": None, "trained": None}},
     ],
 )
 def test_other_json_is_refused(value: object) -> None:
@@ -123,4 +123,4 @@ def test_other_json_is_refused(value: object) -> None:
 @pytest.mark.parametrize("loss", [float("nan"), float("inf")])
 def test_a_held_out_loss_is_finite(loss: float) -> None:
     with pytest.raises(CheckpointError, match=f"a held-out loss is {loss}; a finite number was expected"):
-        HeldOutLoss(loss=loss, accuracy=0.0, utterances=1)
+        MeanLoss(loss=loss, accuracy=0.0, utterances=1)

@@ -1,7 +1,7 @@
 """What is trained, saved, loaded and forgotten.
 
 - :class:`EmotionModel`, :class:`ModelConfig`, :data:`FAMILIES`: a recogniser and its directory format
-- :class:`ErasureRecord`, :class:`HeldOutLoss`: what training leaves beside a model for later deletions
+- :class:`ErasureRecord`, :class:`MeanLoss`: what training leaves beside a model for later deletions
 - :class:`LogmelCnn`, :class:`Emo18`, :class:`Zhao19`: the three networks
 - :class:`AttentiveStatisticsPooling`, :func:`masked_mean`: pooling over time
 - :func:`tensor_digest`: a fingerprint of a model's weights
@@ -9,7 +9,7 @@
 
 from affekt.models.emo18 import Emo18, Emo18Options
 from affekt.models.emotion_model import FAMILIES, FORMAT_VERSION, EmotionModel, ModelConfig, tensor_digest
-from affekt.models.erasure_record import SIDES, ErasureRecord, HeldOutLoss
+from affekt.models.erasure_record import SIDES, ErasureRecord, MeanLoss
 from affekt.models.logmel_cnn import LogmelCnn, LogmelCnnOptions
 from affekt.models.pooling import AttentiveStatisticsPooling, masked_mean
 from affekt.models.zhao19 import Zhao19, Zhao19Options
@@ -23,9 +23,9 @@ __all__ = [
     "Emo18Options",
     "EmotionModel",
     "ErasureRecord",
-    "HeldOutLoss",
     "LogmelCnn",
     "LogmelCnnOptions",
+    "MeanLoss",
     "ModelConfig",
     "Zhao19",
     "Zhao19Options",

@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import math
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,15 +17,15 @@ import numpy as np
 from affekt.errors import CheckpointError
 from affekt.types import Waveform
 
-__all__ = ["SIDES", "ErasureRecord", "HeldOutLoss"]
+__all__ = ["SIDES", "ErasureRecord", "MeanLoss"]
 
 SIDES = ("train", "heldout", "dev", "test")
 """Where a recording stood: trained on; held out of training speakers; held-out speakers for early stopping; test."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class HeldOutLoss:
-    """The mean cross-entropy of a model on recordings it was not trained on, in nats."""
+class MeanLoss:
+    """The mean cross-entropy of a model on some recordings, in nats, and its accuracy there."""
 
     loss: float
     accuracy: float
@@ -33,9 +33,7 @@ class HeldOutLoss:
 
     def __post_init__(self) -> None:
         if not math.isfinite(self.loss):
-            raise CheckpointError(
-                f"a held-out loss is {self.loss}; a finite number was expected; train the model again."
-            )
+            raise CheckpointError(f"a saved loss is {self.loss}; a finite number was expected; train the model again.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,11 +41,13 @@ class ErasureRecord:
     """Held-out losses of a model and commitments to the recordings of its corpus.
 
     ``within`` is measured on held-out utterances of training speakers (the target when some utterances of a person
-    go and others stay), ``across`` on held-out speakers (the target when a whole person goes).
+    go and others stay), ``across`` on held-out speakers (the target when a whole person goes), ``trained`` on the
+    utterances the model was trained on (not held out: what the other two are compared with).
     """
 
-    within: HeldOutLoss | None = None
-    across: HeldOutLoss | None = None
+    within: MeanLoss | None = None
+    across: MeanLoss | None = None
+    trained: MeanLoss | None = None
     key: str = field(default_factory=lambda: secrets.token_hex(32))
     commitments: dict[str, frozenset[str]] = field(default_factory=dict)
 
@@ -66,7 +66,7 @@ class ErasureRecord:
         """The record with these recordings' commitments deleted from every side."""
         gone = {self.commitment(waveform) for waveform in waveforms}
         kept = {side: names - gone for side, names in self.commitments.items()}
-        return ErasureRecord(within=self.within, across=self.across, key=self.key, commitments=kept)
+        return replace(self, commitments=kept)
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values."""
@@ -74,10 +74,10 @@ class ErasureRecord:
             name: None
             if loss is None
             else {"loss": loss.loss, "accuracy": loss.accuracy, "utterances": loss.utterances}
-            for name, loss in (("within", self.within), ("across", self.across))
+            for name, loss in (("within", self.within), ("across", self.across), ("trained", self.trained))
         }
         commitments = {side: sorted(names) for side, names in self.commitments.items()}
-        return {"heldout_loss": losses, "key": self.key, "commitments": commitments}
+        return {"mean_loss": losses, "key": self.key, "commitments": commitments}
 
     @classmethod
     def from_json(cls, value: Any) -> "ErasureRecord":
@@ -88,12 +88,12 @@ class ErasureRecord:
         """
         try:
             losses = {
-                name: None if value["heldout_loss"][name] is None else HeldOutLoss(**value["heldout_loss"][name])
-                for name in ("within", "across")
+                name: None if value["mean_loss"][name] is None else MeanLoss(**value["mean_loss"][name])
+                for name in ("within", "across", "trained")
             }
             bytes.fromhex(value["key"])
             commitments = {side: frozenset(map(str, names)) for side, names in value["commitments"].items()}
-            return cls(within=losses["within"], across=losses["across"], key=value["key"], commitments=commitments)
+            return cls(**losses, key=value["key"], commitments=commitments)
         except (KeyError, TypeError, ValueError, AttributeError):
             raise CheckpointError(
                 "erasure/record.json is not an erasure record of this version; the file that training wrote was "

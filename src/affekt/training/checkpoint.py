@@ -28,7 +28,7 @@ class Checkpoint:
     best: dict[str, Tensor]
     optimizer: dict[str, Any]
     progress: dict[str, Any]
-    """JSON values: ``epoch`` (epochs done), ``fingerprint`` (of settings and data), history and best so far."""
+    """JSON values: ``fingerprint`` (of settings and data) and ``state`` (epochs done, history, best so far)."""
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
@@ -53,7 +53,8 @@ def load_checkpoint(path: Path, *, optimizer: dict[str, Any]) -> Checkpoint:
     """
     try:
         with safe_open(path, framework="pt") as file:
-            progress = json.loads(file.metadata()["progress"])
+            content = json.loads(file.metadata()["progress"])
+            progress = {name: content[name] for name in ("fingerprint", "state")}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
     except (SafetensorError, KeyError, TypeError, json.JSONDecodeError, OSError):
         raise CheckpointError(

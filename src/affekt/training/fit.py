@@ -20,7 +20,7 @@ from affekt.corpora import Corpus
 from affekt.errors import CheckpointError, DataError, ProtocolError
 from affekt.losses import class_weights, cross_entropy
 from affekt.metrics import uar
-from affekt.models import EmotionModel, ErasureRecord, HeldOutLoss, ModelConfig
+from affekt.models import EmotionModel, ErasureRecord, MeanLoss, ModelConfig
 from affekt.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from affekt.training.config import TrainConfig
 from affekt.training.features import FeatureStore, length_batches, pad_features
@@ -131,7 +131,7 @@ def fit(
     steps_per_epoch = math.ceil(len(rows) / config.batch_size)
     total = steps_per_epoch * config.epochs
     state = _RunState(best=_copy(model))
-    fingerprint = _fingerprint(config, seed, train.digest, dev.digest, model)
+    fingerprint = _fingerprint(config, seed, held_by, rows, train.digest, dev.digest, model)
     file = None if checkpoint is None else checkpoint / "checkpoint.safetensors"
     if resume and file is not None and file.is_file():
         saved = load_checkpoint(file, optimizer=optimizer.state_dict())
@@ -192,8 +192,9 @@ def fit(
     model.eval()
     model.erasure = replace(
         model.erasure or ErasureRecord(),
-        within=_held_out_loss(model, train_store, labels, heldout_rows),
-        across=_held_out_loss(model, dev_store, dev_labels, np.arange(len(dev))),
+        within=_mean_loss(model, train_store, labels, heldout_rows),
+        across=_mean_loss(model, dev_store, dev_labels, np.arange(len(dev))),
+        trained=_mean_loss(model, train_store, labels, rows),
     )
     return FitResult(
         model=model,
@@ -297,23 +298,31 @@ def _dev_scores(model: EmotionModel, store: FeatureStore, labels: np.ndarray[Any
     return {"dev_loss": float(losses), "dev_uar": uar(labels, logits.argmax(1))}
 
 
-def _held_out_loss(
+def _mean_loss(
     model: EmotionModel, store: FeatureStore, labels: np.ndarray[Any, Any], rows: np.ndarray[Any, Any]
-) -> HeldOutLoss | None:
+) -> MeanLoss | None:
     if not len(rows):
         return None
     logits = torch.from_numpy(predict_rows(model, store, rows)).double()
     targets = torch.as_tensor(labels[rows])
-    return HeldOutLoss(
+    return MeanLoss(
         loss=float(torch.nn.functional.cross_entropy(logits, targets)),
         accuracy=float((logits.argmax(1) == targets).double().mean()),
         utterances=len(rows),
     )
 
 
-def _fingerprint(config: TrainConfig, seed: int, train_digest: str, dev_digest: str, model: EmotionModel) -> str:
+def _fingerprint(
+    config: TrainConfig,
+    seed: int,
+    held_by: int,
+    rows: IntArray,
+    train_digest: str,
+    dev_digest: str,
+    model: EmotionModel,
+) -> str:
+    network = [model.config.family, model.config.options, model.classes]
     content = json.dumps(
-        [asdict(config), seed, train_digest, dev_digest, model.config.family, model.config.options, model.classes],
-        sort_keys=True,
+        [asdict(config), seed, held_by, rows.tolist(), train_digest, dev_digest, *network], sort_keys=True
     )
     return hashlib.sha256(content.encode()).hexdigest()

@@ -22,9 +22,11 @@ def predict_rows(
     rows = np.asarray(rows, dtype=np.int64)
     was_training = model.training
     model.eval()
+    device = next(model.parameters()).device  # the store's model may be on another one
     logits = np.empty((len(rows), len(model.classes)), np.float32)
     with torch.no_grad():
         for batch in length_batches([store.length(int(row)) for row in rows], batch_size=batch_size):
-            logits[batch] = model.classify(*store.batch(rows[batch])).float().cpu().numpy()
+            features, counts = store.batch(rows[batch])
+            logits[batch] = model.classify(features.to(device), counts.to(device)).float().cpu().numpy()
     model.train(was_training)
     return logits

@@ -30,7 +30,7 @@ class AnchoredConfig(DescentConfig):
     """Anchor the weights by this importance (``Ela.``); none: no anchor."""
     elastic_weight: float = 1.0
     """Weight of the anchor."""
-    adversarial_batch_size: int = 64
+    adversarial_batch_size: int = 32
     """Adversarial copies a step."""
 
 

@@ -37,9 +37,9 @@ class AttackConfig:
     this, 0.01 drowns corpora recorded at -60 dBFS."""
     step: float = 0.25
     """Step size as a share of the radius."""
-    steps: int = 20
+    steps: int = 10
     """Gradient steps."""
-    copies: int = 5
+    copies: int = 4
     """Copies of each recording, each with its own random target."""
     batch_size: int = 32
     """Copies attacked at once."""

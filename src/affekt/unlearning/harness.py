@@ -127,8 +127,10 @@ def forget(
             f"{method} needs the retained data, which were not given; pass retained=, or choose a forget-only method: "
             f"{', '.join(forget_only_methods())}."
         )
-    if target_loss is None and Needs.SAVED_STATISTICS in needs and isinstance(model, EmotionModel):
-        target_loss = saved_target(model, scope)
+    target_gap = None
+    if Needs.SAVED_STATISTICS in needs and isinstance(model, EmotionModel):
+        target_loss = saved_target(model, scope) if target_loss is None else target_loss
+        target_gap = saved_gap(model, scope)
     supplier = None
     if Needs.RETAINED_DATA in needs and retained is not None:
         supplier = retained if callable(retained) else lambda: retained
@@ -136,6 +138,7 @@ def forget(
         forget_set=forget_set,
         n_classes=n_classes,
         target_loss=target_loss if Needs.SAVED_STATISTICS in needs else None,
+        target_gap=target_gap,
         supplier=supplier,
         cache={} if cache is None else cache,
     )
@@ -168,6 +171,14 @@ def saved_target(model: EmotionModel, scope: Scope) -> float | None:
         return None
     held_out = model.erasure.across if scope == "speaker" else model.erasure.within
     return None if held_out is None else held_out.loss
+
+
+def saved_gap(model: EmotionModel, scope: Scope) -> float | None:
+    """The held-out loss of a scope minus the loss on the training set; None if training saved neither."""
+    target = saved_target(model, scope)
+    if target is None or model.erasure is None or model.erasure.trained is None:
+        return None
+    return target - model.erasure.trained.loss
 
 
 def _module(method: str) -> ModuleType:

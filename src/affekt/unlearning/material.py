@@ -90,7 +90,9 @@ class Material:
     forget_set: ForgetSet
     n_classes: int
     target_loss: float | None = None
-    """Saved statistic: the mean loss of held-out recordings, for the calibrated stop."""
+    """Saved statistic: the mean loss of held-out recordings, for the stop rule ``calibrated``."""
+    target_gap: float | None = None
+    """Saved statistic: that loss minus the mean loss of training recordings, for the stop rule ``gap``."""
     supplier: Callable[[], Retained] | None = field(default=None, repr=False)
     cache: dict[str, "object"] = field(default_factory=dict, repr=False)
     """Adversarial copies already made from the same model and forget set; see ``attack.cached``."""
