@@ -152,6 +152,9 @@ def train_split(
     model = build_model(family, split.train.classes, seed=seed, options=options)
     share = config.memory_gib / 3
     stores = {side: FeatureStore(model, getattr(split, side), memory_gib=share) for side in ("train", "dev", "test")}
+    for store in stores.values():  # a damaged recording ends the run now, not after hours of training
+        for row in range(len(store)):
+            store.length(row)
     fitted = fit(
         model,
         split.train,
