@@ -112,7 +112,7 @@ def _make(espeak: Espeak, folder: Path, *, seed: int, speakers: int, takes: int)
     except (OSError, soundfile.SoundFileError) as error:
         raise DataError(
             f"the built-in corpus cannot be written to {folder.parent} (got {error}); expected a folder with room for "
-            "40 MB; free it or point AFFEKT_CACHE elsewhere."
+            "100 MB; free it or point AFFEKT_CACHE elsewhere."
         ) from error
     finally:
         shutil.rmtree(stage, ignore_errors=True)

@@ -119,11 +119,11 @@ def _colour(signal: _Signal, voice: Voice, delivery: Delivery) -> _Signal:
 def _breathe(signal: _Signal, delivery: Delivery, rng: np.random.Generator) -> _Signal:
     """Add noise that is as loud as the voice is, moment by moment, above 1 kHz."""
     window = np.hanning(SAMPLE_RATE // 50)
-    envelope: _Signal = np.sqrt(np.convolve(signal**2, window / window.sum(), mode="same").clip(0))
+    envelope = np.sqrt(np.convolve(signal**2, window / window.sum(), mode="same").clip(0))
     noise = rng.normal(0, 1, len(signal))
     noise = np.diff(noise, prepend=0.0)  # +6 dB an octave: breath is brighter than the voice
-    gain = float(10 ** ((-32 + min(delivery.breath_db, 20)) / 20)) / np.sqrt(2)
-    return signal + gain * envelope * noise
+    gain = float(10 ** ((-32 + min(delivery.breath_db, 20)) / 20) / np.sqrt(2))
+    return np.asarray(signal + gain * envelope * noise, np.float64)
 
 
 def _room(samples: int, voice: Voice, rng: np.random.Generator) -> _Signal:
