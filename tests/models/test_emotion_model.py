@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from affekt.errors import CheckpointError, ConfigError, DataError
-from affekt.models import FAMILIES, EmotionModel, ErasureRecord, HeldOutLoss, ModelConfig, tensor_digest
+from affekt.models import FAMILIES, EmotionModel, ErasureRecord, MeanLoss, ModelConfig, tensor_digest
 from affekt.training import build_model
 
 CLASSES = ("anger", "joy", "sadness")
@@ -26,7 +26,7 @@ SMALL: dict[str, dict[str, Any]] = {
 def small(family: str = "logmel-cnn") -> EmotionModel:
     model = build_model(family, CLASSES, seed=3, options=SMALL[family])
     model.erasure = ErasureRecord(
-        within=HeldOutLoss(loss=0.1 + 0.2, accuracy=1 / 3, utterances=3),
+        within=MeanLoss(loss=0.1 + 0.2, accuracy=1 / 3, utterances=3),
         across=None,
         commitments={"train": frozenset({"a" * 32, "b" * 32}), "test": frozenset()},
     )

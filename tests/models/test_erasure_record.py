@@ -122,5 +122,5 @@ def test_other_json_is_refused(value: object) -> None:
 
 @pytest.mark.parametrize("loss", [float("nan"), float("inf")])
 def test_a_held_out_loss_is_finite(loss: float) -> None:
-    with pytest.raises(CheckpointError, match=f"a held-out loss is {loss}; a finite number was expected"):
+    with pytest.raises(CheckpointError, match=f"a saved loss is {loss}; a finite number was expected"):
         MeanLoss(loss=loss, accuracy=0.0, utterances=1)

@@ -5,19 +5,23 @@
 - :class:`TrainConfig`, :func:`recipe`, :data:`RECIPES`: its settings
 - :func:`evaluate`, :func:`score_logits`, :class:`Evaluation`: a model over a corpus, with intervals
 - :func:`predict_rows`, :class:`FeatureStore`: logits and front-end features, batched by length
-- :func:`run_record`: what goes into run.json
+- :func:`cross_validate`, :class:`CrossValidation`: every speaker is a test speaker once
+- :func:`run_record`: what goes into run.json; :func:`run_tasks`: work over a few processes
 """
 
 from affekt.training.config import RECIPES, TrainConfig, recipe
+from affekt.training.cross_validate import CrossValidation, cross_validate
 from affekt.training.evaluate import Evaluation, evaluate, rows_of_side, score_logits, with_classes
 from affekt.training.features import FeatureStore, length_batches, pad_features
 from affekt.training.fit import FitResult, Progress, build_model, fit, is_held_out
 from affekt.training.predict import predict_rows
 from affekt.training.record import code_digest, run_record
 from affekt.training.train import TrainReport, train, train_split
+from affekt.training.workers import run_tasks
 
 __all__ = [
     "RECIPES",
+    "CrossValidation",
     "Evaluation",
     "FeatureStore",
     "FitResult",
@@ -26,6 +30,7 @@ __all__ = [
     "TrainReport",
     "build_model",
     "code_digest",
+    "cross_validate",
     "evaluate",
     "fit",
     "is_held_out",
@@ -35,6 +40,7 @@ __all__ = [
     "recipe",
     "rows_of_side",
     "run_record",
+    "run_tasks",
     "score_logits",
     "train",
     "train_split",

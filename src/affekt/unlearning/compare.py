@@ -6,17 +6,13 @@ Cells are computed by worker processes and kept as files, so a killed comparison
 """
 
 import json
-import os
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from affekt.corpora import Corpus, Split, open_corpus
 from affekt.corpora.splits import by_speaker
@@ -31,6 +27,7 @@ from affekt.training import (
     is_held_out,
     predict_rows,
     recipe,
+    run_tasks,
     train_split,
 )
 from affekt.types import FloatArray, IntArray
@@ -180,13 +177,13 @@ def compare(config: CompareConfig, work: Path, *, workers: int = 1, progress: Pr
     ]
     total = config.seeds + len(tasks)
     done = 0
-    for _ in _run(_train_original, [(config, work, seed) for seed in range(config.seeds)], workers):
+    for _ in run_tasks(_train_original, [(config, work, seed) for seed in range(config.seeds)], workers=workers):
         done += 1
         if progress is not None:
             progress("training originals", done, total)
     # the largest forget sets first, so that the last worker to finish has little left
     tasks.sort(key=lambda task: -1 if task[1] == WHOLE_SPEAKER else -int(task[1]))
-    for _ in _run(_compute_cell, [(config, work, *task) for task in tasks], workers):
+    for _ in run_tasks(_compute_cell, [(config, work, *task) for task in tasks], workers=workers):
         done += 1
         if progress is not None:
             progress("comparing", done, total)
@@ -201,31 +198,6 @@ def compare(config: CompareConfig, work: Path, *, workers: int = 1, progress: Pr
         "workers": workers,
         "seconds": time.perf_counter() - started,
     }
-
-
-def _run(function: Any, tasks: Sequence[tuple[Any, ...]], workers: int) -> Iterator[None]:
-    if workers <= 1:
-        for task in tasks:
-            function(*task)
-            yield
-        return
-    import multiprocessing
-
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread) as pool:
-        futures = [pool.submit(function, *task) for task in tasks]
-        try:
-            for future in as_completed(futures):
-                future.result()
-                yield
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
-def _one_thread() -> None:
-    os.environ["OMP_NUM_THREADS"] = "1"
-    torch.set_num_threads(1)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,168 @@
+"""affekt cross-validate: every speaker is a test speaker once, for several families and seeds."""
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from affekt.corpora import Corpus, Split, open_corpus
+from affekt.corpora.splits import leave_one_speaker_out, speaker_folds
+from affekt.errors import ConfigError
+from affekt.files import read_json, write_json
+from affekt.training.config import TrainConfig, recipe
+from affekt.training.evaluate import score_logits
+from affekt.training.features import FeatureStore
+from affekt.training.fit import Progress, build_model, fit
+from affekt.training.predict import predict_rows
+from affekt.training.workers import run_tasks
+
+__all__ = ["CrossValidation", "cross_validate"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CrossValidation:
+    """What is cross-validated."""
+
+    corpus: str
+    """A corpus that ``open_corpus`` opens; each worker opens it for itself."""
+    families: tuple[str, ...] = ("logmel-cnn",)
+    """Model families."""
+    folds: int | None = None
+    """Speaker folds; None leaves one speaker out at a time."""
+    seeds: int = 2
+    """Seeds: each draws weights, order and development speakers anew; the folds are those of seed 0."""
+    train: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Settings that differ from the recipe, by family."""
+
+    def __post_init__(self) -> None:
+        if self.seeds < 1:
+            raise ConfigError(f"seeds is {self.seeds}; 1 or more was expected; change it.")
+        for family in self.families:
+            self.recipe(family)
+
+    def recipe(self, family: str) -> TrainConfig:
+        """The training settings of a family."""
+        return recipe(family, **self.train.get(family, {}))
+
+
+def cross_validate(
+    config: CrossValidation, work: Path, *, workers: int = 1, progress: Progress | None = None
+) -> dict[str, Any]:
+    """Train and test every fold, and score the pooled predictions.
+
+    UAR is computed on the predictions of all folds together (each utterance was predicted once, by a model that never
+    heard its speaker), with an interval from resampling speakers; beside it stand the UARs of the single seeds.
+
+    Args:
+        config: what is cross-validated.
+        work: folder for the folds' predictions; those of the same configuration are used again.
+        workers: processes, one thread each when there are several.
+        progress: called after every fold.
+
+    Returns:
+        JSON values: one row a family, with intervals, per-seed values, recalls, confusion, times.
+    """
+    started = time.perf_counter()
+    corpus = open_corpus(config.corpus)
+    stamp = json.loads(json.dumps({"config": asdict(config), "data_sha256": corpus.digest}))
+    marker = work / "cross-validation.json"
+    if marker.is_file() and read_json(marker) != stamp:
+        raise ConfigError(
+            f"{work} holds folds of another cross-validation; an empty folder or the same settings were expected; "
+            "choose another --out or remove it."
+        )
+    write_json(marker, stamp)
+    count = len(_splits(corpus, config))
+    tasks = [
+        (config, work, family, seed, fold)
+        for family in config.families
+        for seed in range(config.seeds)
+        for fold in range(count)
+    ]
+    for done, _ in enumerate(run_tasks(_fold, tasks, workers=workers), 1):
+        if progress is not None:
+            progress("folds", done, len(tasks))
+    labels = corpus.labels()
+    speakers = corpus.table["speaker"].to_list()
+    rows = []
+    for family in config.families:
+        folds = [[read_json(_file(work, family, seed, fold)) for fold in range(count)] for seed in range(config.seeds)]
+        logits = [_pooled(seed_folds, len(corpus), len(corpus.classes)) for seed_folds in folds]
+        scored = [score_logits(found, labels, classes=corpus.classes, speakers=speakers) for found in logits]
+        # seeds are repeated measurements of the same utterances: resampling a speaker takes all of them along
+        pooled = score_logits(
+            np.concatenate(logits),
+            np.tile(labels, len(logits)),
+            classes=corpus.classes,
+            speakers=speakers * len(logits),
+        )
+        rows.append(
+            {
+                "family": family,
+                "pooled": {**pooled.to_json(), "utterances": len(corpus)},
+                "uar_of_seeds": [one.uar.estimate for one in scored],
+                "train": asdict(config.recipe(family)),
+                "training_seconds": [sum(fold["seconds"] for fold in seed_folds) for seed_folds in folds],
+                "best_epochs": [[fold["best_epoch"] for fold in seed_folds] for seed_folds in folds],
+            }
+        )
+    return {
+        **stamp,
+        "corpus": {
+            "name": corpus.name,
+            "synthetic": corpus.synthetic,
+            "utterances": len(corpus),
+            "speakers": len(corpus.speakers),
+        },
+        "classes": list(corpus.classes),
+        "folds": count,
+        "rows": rows,
+        "workers": workers,
+        "seconds": time.perf_counter() - started,
+    }
+
+
+def _splits(corpus: Corpus, config: CrossValidation, *, seed: int = 0) -> Sequence[Split]:
+    if config.folds is None:
+        return list(leave_one_speaker_out(corpus, seed=seed))
+    return list(speaker_folds(corpus, folds=config.folds, seed=seed))
+
+
+def _file(work: Path, family: str, seed: int, fold: int) -> Path:
+    return work / "folds" / f"{family}-seed{seed}-fold{fold}.json"
+
+
+def _fold(config: CrossValidation, work: Path, family: str, seed: int, fold: int) -> None:
+    file = _file(work, family, seed, fold)
+    if file.is_file():
+        return
+    started = time.perf_counter()
+    corpus = open_corpus(config.corpus)
+    split = _splits(corpus, config)[fold]
+    train_config = config.recipe(family)
+    model = build_model(family, corpus.classes, seed=1000 * seed + fold)
+    fitted = fit(model, split.train, split.dev, config=train_config, seed=1000 * seed + fold)
+    logits = predict_rows(model, FeatureStore(model, split.test), np.arange(len(split.test)))
+    row_of = {name: row for row, name in enumerate(corpus.table["utterance"].to_list())}
+    write_json(
+        file,
+        {
+            "rows": [row_of[name] for name in split.test.table["utterance"].to_list()],
+            "logits": logits.astype(float).tolist(),
+            "best_epoch": fitted.best_epoch,
+            "seconds": time.perf_counter() - started,
+        },
+    )
+
+
+def _pooled(folds: list[dict[str, Any]], utterances: int, classes: int) -> np.ndarray[Any, Any]:
+    logits = np.full((utterances, classes), np.nan)
+    for fold in folds:
+        logits[fold["rows"]] = fold["logits"]
+    if np.isnan(logits).any():
+        raise ConfigError("the folds do not cover the corpus; one test side an utterance was expected; run it again.")
+    return logits
