@@ -68,7 +68,7 @@ def cross_validate(
     """
     started = time.perf_counter()
     corpus = open_corpus(config.corpus)
-    stamp = json.loads(json.dumps({"config": asdict(config), "data_sha256": corpus.digest}))
+    stamp: dict[str, Any] = json.loads(json.dumps({"config": asdict(config), "data_sha256": corpus.digest}))
     marker = work / "cross-validation.json"
     if marker.is_file() and read_json(marker) != stamp:
         raise ConfigError(
