@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from affekt.cli.output import Flag, Output, OutputOptions
-from affekt.cli.wording import table
+from affekt.cli.wording import count, table
 
 if TYPE_CHECKING:
     from affekt.corpora import Corpus
@@ -41,7 +41,7 @@ def show(
         *table(["emotion", "utterances"], [[name, str(count)] for name, count in summary["emotions"].items()]),
     ]
     if summary["unlabelled"]:
-        lines.append(f"{summary['unlabelled']} utterances have no emotion")
+        lines.append(f"{count(summary['unlabelled'], 'utterance')} without an emotion")
     output.show(summary, lines)
     return 0
 
@@ -75,7 +75,7 @@ def check(
     value = {"utterances": report.utterances, "ok": not report.errors, "counts": report.counts(), "findings": findings}
     verdict = "nothing is wrong" if not findings else _counts(report.counts())
     lines = [f"{found['severity']}: {found['utterance']}: {found['message']}" for found in findings]
-    output.show(value, [*lines, f"{report.utterances} utterances checked: {verdict}"])
+    output.show(value, [*lines, f"{count(report.utterances, 'utterance')} checked: {verdict}"])
     return 1 if report.errors else 0
 
 
@@ -106,7 +106,7 @@ def import_corpus(
     summary = _summary(corpus)
     output.show(
         summary | {"corpus": str(out)},
-        [f"{out}: {len(corpus)} utterances of {len(corpus.speakers)} speakers in {len(corpus.classes)} emotions"],
+        [f"{out}: {count(len(corpus), 'utterance')} of {count(len(corpus.speakers), 'speaker')}"],
     )
     return 0
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from affekt.cli.output import Output, OutputOptions
-from affekt.cli.wording import interval, table
+from affekt.cli.wording import count, interval, table
 
 if TYPE_CHECKING:
     from affekt.training import Evaluation
@@ -70,7 +70,7 @@ def _lines(side: str, found: "Evaluation") -> list[str]:
     ]
     return [
         f"split       {side}",
-        f"utterances  {found.utterances} of {found.speakers} speakers",
+        f"utterances  {found.utterances} of {count(found.speakers, 'speaker') if found.speakers else 'unknown speakers'}",
         f"UAR         {interval(found.uar)}, chance {100 * found.chance_uar:.1f} %",
         f"accuracy    {interval(found.accuracy)}",
         f"macro F1    {interval(found.macro_f1)}",

@@ -6,7 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter, validators
 
 from affekt.cli.output import Flag, Output, OutputOptions
-from affekt.cli.wording import interval, split_commas
+from affekt.cli.wording import count, interval, split_commas
 
 __all__ = ["train"]
 
@@ -72,7 +72,8 @@ def train(
             f"utterances  {len(report.fit.trained_rows)} trained on, {len(report.fit.heldout_rows)} held out, "
             f"{report.dev.utterances} dev, {test.utterances} test",
             f"epochs      {report.fit.epochs}, the best is {report.fit.best_epoch}",
-            f"test UAR    {interval(test.uar)}, chance {100 * test.chance_uar:.1f} %, {test.speakers} speakers",
+            f"test UAR    {interval(test.uar)} on {count(test.speakers, 'speaker')}, "
+            f"chance {100 * test.chance_uar:.1f} %",
             f"seconds     {report.seconds:.0f}",
         ],
     )

@@ -6,12 +6,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from affekt.metrics import Interval
 
-__all__ = ["interval", "split_commas", "table"]
+__all__ = ["count", "interval", "split_commas", "table"]
 
 
 def split_commas(text: str) -> tuple[str, ...]:
     """The words of a list with commas: ``"a, b"`` -> ``("a", "b")``."""
     return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def count(number: int, noun: str) -> str:
+    """A number of things: ``1 speaker``, ``2 speakers``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def interval(score: "Interval") -> str:
