@@ -144,14 +144,15 @@ def test_nothing_is_pickled_and_only_the_command_line_prints() -> None:
     assert not wrong
 
 
-def test_no_file_has_loose_ends_or_paths_of_one_machine() -> None:
+def test_no_file_points_outside_the_repository_or_has_loose_ends() -> None:
     # put together here so that this file does not find itself
     loose = re.compile("|".join(["TO" + "DO", "FIX" + "ME", "X" + "XX"]))
     local = re.compile("|".join(f"(?<![\\w.])/{name}/" for name in ("work", "home", "root", "Users")))
+    notes = re.compile(r"\b(?:card|practice)\s+\d")  # numbered notes that are not in the repository
     wrong = [
         f"{name}: {match[0]}"
         for name, text in texts()
-        for pattern in (loose, local)
+        for pattern in (loose, local, notes)
         if (match := pattern.search(text)) is not None
     ]
     assert not wrong

@@ -28,8 +28,8 @@ class DescentConfig:
     """Settings of every iterative method."""
 
     stop: Stop = "calibrated"
-    """When to stop: ``calibrated``, the mean loss on the forget set has reached that of held-out recordings (practice
-    8.0); ``gap`` (ours), it has risen by as much as held-out recordings lie above training recordings, so that a
+    """When to stop: ``calibrated``, the mean loss on the forget set has reached that of held-out recordings;
+    ``gap`` (ours), it has risen by as much as held-out recordings lie above training recordings, so that a
     person who is easy or hard to recognise stays so; ``zero``, no recording of the forget set is recognised (L2UL);
     ``relabel-hit``, every one is taken for its new label; ``steps``, only after ``max_steps``."""
     optimizer: Literal["adam", "sgd"] = "adam"
