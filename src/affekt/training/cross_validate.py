@@ -88,7 +88,7 @@ def cross_validate(
             progress("folds", done, len(tasks))
     labels = corpus.labels()
     speakers = corpus.table["speaker"].to_list()
-    rows = []
+    rows: list[dict[str, Any]] = []
     for family in config.families:
         folds = [[read_json(_file(work, family, seed, fold)) for fold in range(count)] for seed in range(config.seeds)]
         logits = [_pooled(seed_folds, len(corpus), len(corpus.classes)) for seed_folds in folds]
@@ -103,7 +103,7 @@ def cross_validate(
         rows.append(
             {
                 "family": family,
-                "pooled": {**pooled.to_json(), "utterances": len(corpus)},
+                "pooled": dict(pooled.to_json(), utterances=len(corpus)),
                 "uar_of_seeds": [one.uar.estimate for one in scored],
                 "train": asdict(config.recipe(family)),
                 "training_seconds": [sum(fold["seconds"] for fold in seed_folds) for seed_folds in folds],
