@@ -11,6 +11,7 @@ import textwrap
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -181,6 +182,16 @@ def test_methods_files_tests_and_pages_agree() -> None:
     rows = re.findall(r"^\| \[`(\w+)`\]\(\S+\) \| ([^|]*) \|", (ROOT / "docs" / "unlearning.md").read_text(), re.M)
     wanted = {name: {need.value for need in Needs if need in module.NEEDS} for name, module in METHODS.items()}
     assert {name: set(needs.split(", ")) for name, needs in rows} == wanted
+
+
+def test_the_page_about_unlearning_knows_every_verdict_and_stop_rule() -> None:
+    from affekt.reports.verdict import SUCCESS, VERDICTS
+    from affekt.unlearning.descent import Stop
+
+    page = (ROOT / "docs" / "unlearning.md").read_text(encoding="utf-8")
+    codes = dict(re.findall(r"^\| `([A-Z_]+)` \|.*\| ([01]) \|$", page, re.MULTILINE))
+    assert codes == {name: "0" if name in SUCCESS else "1" for name in VERDICTS}
+    assert set(re.findall(r"^- `([a-z-]+)`[ :]", page, re.MULTILINE)) == set(get_args(Stop))
 
 
 def test_the_papers_page_is_what_the_modules_say() -> None:
