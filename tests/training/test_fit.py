@@ -20,7 +20,7 @@ from affekt.training import FeatureStore, FitResult, build_model, fit, is_held_o
 Fit = Callable[..., FitResult]
 
 
-class Killed(Exception):
+class KilledError(Exception):
     """Stands for a kill."""
 
 
@@ -28,7 +28,7 @@ def kill_after(steps: int) -> Callable[[str, int, int], None]:
     def progress(_: str, done: int, total: int) -> None:
         assert 1 <= done <= total
         if done >= steps:
-            raise Killed
+            raise KilledError
 
     return progress
 
@@ -85,7 +85,7 @@ def test_memory_changes_nothing(quick_fit: Fit, budget: float) -> None:
 def test_a_killed_run_ends_as_if_nothing_had_happened(quick_fit: Fit, tmp_path: Path, steps: int) -> None:
     """Three steps an epoch: killed in the first epoch, at its end, in the middle of the second, in the third."""
     whole = quick_fit()
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         quick_fit(checkpoint=tmp_path, progress=kill_after(steps))
     seen: list[int] = []
     resumed = quick_fit(checkpoint=tmp_path, resume=True, progress=lambda _, done, total: seen.append(done))
@@ -100,7 +100,7 @@ def test_a_killed_run_ends_as_if_nothing_had_happened(quick_fit: Fit, tmp_path: 
 
 def test_a_run_killed_twice(quick_fit: Fit, tmp_path: Path) -> None:
     for steps in (5, 8):
-        with pytest.raises(Killed):
+        with pytest.raises(KilledError):
             quick_fit(checkpoint=tmp_path, resume=True, progress=kill_after(steps))
     resumed = quick_fit(checkpoint=tmp_path, resume=True)
     assert tensor_digest(resumed.model) == tensor_digest(quick_fit().model)
@@ -129,14 +129,14 @@ def test_without_resume_a_checkpoint_is_not_looked_at(quick_fit: Fit, tmp_path: 
     ],
 )
 def test_the_checkpoint_of_another_run_is_refused(quick_fit: Fit, tmp_path: Path, other: dict[str, Any]) -> None:
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         quick_fit(checkpoint=tmp_path, progress=kill_after(4))
     with pytest.raises(CheckpointError, match=r"belongs to another run \(other settings, seed or data\)"):
         quick_fit(checkpoint=tmp_path, resume=True, **other)
 
 
 def test_the_checkpoint_of_other_data_is_refused(quick_fit: Fit, tone_split: Split, tmp_path: Path) -> None:
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         quick_fit(checkpoint=tmp_path, progress=kill_after(4))
     fewer = tone_split.train.select(range(1, len(tone_split.train)))
     with pytest.raises(CheckpointError, match="belongs to another run"):
@@ -250,7 +250,7 @@ def test_crops_are_drawn_again_in_the_same_places(quick_fit: Fit, tmp_path: Path
     changes = {"crop_seconds": 0.3}
     whole = quick_fit(changes=changes)
     assert tensor_digest(whole.model) != tensor_digest(quick_fit().model)
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         quick_fit(changes=changes, checkpoint=tmp_path, progress=kill_after(5))
     resumed = quick_fit(changes=changes, checkpoint=tmp_path, resume=True)
     assert tensor_digest(resumed.model) == tensor_digest(whole.model)
