@@ -1,0 +1,102 @@
+"""The whole story on synthetic voices: train, forget one speaker, compare with a retrained model, report."""
+
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from affekt.corpora import Corpus, Split, by_speaker, open_corpus
+from affekt.files import check_new_folder, new_folder, write_json
+from affekt.models import tensor_digest
+from affekt.reports.forget_report import ForgetReport, forget_with_report
+from affekt.training import Progress, TrainConfig, TrainReport, recipe, run_record, train_split
+from affekt.types import PathLike
+
+__all__ = ["demo"]
+
+FAMILY = "logmel-cnn"
+
+
+def demo(
+    out: PathLike,
+    *,
+    seed: int = 0,
+    corpus: Corpus | None = None,
+    config: TrainConfig | None = None,
+    options: dict[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> ForgetReport:
+    """Train on the built-in corpus, forget one of the training speakers, and report.
+
+    Writes ``model`` (trained on everybody), ``retrained`` (the same recipe without that speaker) and ``forgotten``
+    (the model after forgetting, with ``report.html``).
+
+    Args:
+        out: a new folder.
+        seed: decides the split, the weights and who is forgotten.
+        corpus: another corpus than the built-in one.
+        config: another recipe than the family's.
+        options: other sizes of the network than the family's defaults.
+        progress: called as the work goes on.
+
+    Raises:
+        DataError: ``out`` exists.
+        MissingExtraError: the built-in corpus is not there and espeakng-loader, which speaks it, is not installed.
+    """
+    out = check_new_folder(out)
+    tell = progress or (lambda message, done, total: None)
+    tell("making the built-in corpus", 0, 1)
+    corpus = open_corpus("builtin") if corpus is None else corpus
+    split = by_speaker(corpus, seed=seed)
+    speaker = str(np.random.default_rng(seed).choice(split.train.speakers))
+    without = Split(train=split.train.without_speakers(speaker), dev=split.dev, test=split.test)
+    with new_folder(out) as folder:
+        for name, part in (("model", split), ("retrained", without)):
+            _train(
+                part,
+                folder / name,
+                config=config or recipe(FAMILY),
+                options=options,
+                seed=seed,
+                progress=_step(name, tell),
+            )
+        report = forget_with_report(
+            folder / "model",
+            corpus,
+            folder / "forgotten",
+            speaker=speaker,
+            seed=seed,
+            retrained=folder / "retrained",
+            progress=progress,
+        )
+    return ForgetReport(
+        verdict=report.verdict, content=report.content, report_path=out / "forgotten" / report.report_path.name
+    )
+
+
+def _step(name: str, tell: Progress) -> Progress:
+    """Progress of one of the two trainings."""
+    words = {"model": "training on everybody", "retrained": "training without the person, for comparison"}[name]
+    return lambda message, done, total: tell(f"{words}: {message}", done, total)
+
+
+def _train(
+    split: Split, folder: Path, *, config: TrainConfig, options: dict[str, Any] | None, seed: int, progress: Progress
+) -> TrainReport:
+    """Train on a split and write the model directory, as ``affekt train`` would."""
+    started = time.perf_counter()
+    report = train_split(split, family=FAMILY, config=config, options=options, seed=seed, progress=progress)
+    folder.mkdir()
+    report.model.write_into(folder)
+    content = {
+        "config": asdict(config),
+        "model": FAMILY,
+        "seed": seed,
+        "model_sha256": tensor_digest(report.model),
+        "seconds": time.perf_counter() - started,
+        "metrics": report.to_json(),
+    }
+    write_json(folder / "run.json", run_record("train", **content))
+    return report
