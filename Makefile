@@ -38,9 +38,10 @@ lint: $(VENV)/.test-stamp
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# -E: pages also depend on modules that Sphinx does not know of, such as those of inherited settings
 docs: $(VENV)/.test-stamp
 	$(BIN)/python docs/generate_papers.py --check
-	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	$(BIN)/python -m sphinx -E -W --keep-going -q -b html docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
 papers: $(VENV)/.test-stamp

@@ -1,5 +1,9 @@
 """Sphinx settings: Markdown pages, and the reference from docstrings."""
 
+from typing import Any
+
+from sphinx.application import Sphinx
+
 from affekt import __version__
 
 project = "affekt"
@@ -23,3 +27,24 @@ napoleon_custom_sections = [("Conventions", "notes_style"), ("Source", "notes_st
 autodoc_member_order = "alphabetical"
 autodoc_typehints = "signature"
 autodoc_preserve_defaults = True
+
+
+_PROSE = ("attribute", "data", "property")
+_kept: dict[str, list[str]] = {}
+
+
+def _keep(_app: Sphinx, what: str, name: str, _object: Any, _options: Any, lines: list[str]) -> None:
+    if what in _PROSE:
+        _kept[name] = list(lines)
+
+
+def _restore(_app: Sphinx, what: str, name: str, _object: Any, _options: Any, lines: list[str]) -> None:
+    """Napoleon takes the words before a colon on the first line of an attribute for its type; ours are prose."""
+    if what in _PROSE:
+        lines[:] = _kept.pop(name)
+
+
+def setup(app: Sphinx) -> None:
+    """Before and after napoleon, which has the usual priority of 500."""
+    app.connect("autodoc-process-docstring", _keep, priority=400)
+    app.connect("autodoc-process-docstring", _restore, priority=600)
