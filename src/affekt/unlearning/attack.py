@@ -261,13 +261,18 @@ def nearest_copies(
 def _project(
     delta: Tensor, waveforms: Tensor, mask: Tensor, bound: Tensor, norm: Norm, bounds: tuple[float, float] | None
 ) -> Tensor:
-    """Back into the ball, then into the bounds (which only shrinks the perturbation), nothing in the padding."""
+    """Back into the ball, then into the bounds (which only shrinks the perturbation), nothing in the padding.
+
+    Lossy files hold samples a little beyond the bounds; moving these to the bound could leave the ball, so for them
+    the sample itself is the limit.
+    """
     if norm == "linf":
         delta = torch.maximum(torch.minimum(delta, bound), -bound)
     else:
         delta = delta * (bound / delta.norm(dim=1, keepdim=True).clamp_min(1e-12)).clamp_max(1.0)
     if bounds is not None:
-        delta = (waveforms + delta).clamp(*bounds) - waveforms
+        low, high = waveforms.clamp_max(bounds[0]), waveforms.clamp_min(bounds[1])
+        delta = (waveforms + delta).clamp(low, high) - waveforms
     return delta * mask
 
 
