@@ -146,8 +146,9 @@ def descend(
     trace: list[float] = []
     now = before
     reached = _met(config.stop, now, target, relabels)
+    diverged = False
     started = time.perf_counter()
-    while not reached and len(trace) < config.max_steps:
+    while not reached and not diverged and len(trace) < config.max_steps:
         previous = [parameter.detach().clone() for parameter in parameters]
         optimizer.zero_grad()
         loss = step_loss(len(trace))
@@ -158,11 +159,10 @@ def descend(
         if after_step is not None:
             after_step()
         now = state_of(part, items, labels)
-        if not math.isfinite(now.loss):
+        diverged = not math.isfinite(now.loss)
+        if diverged:
             _assign(parameters, previous)
             now = state_of(part, items, labels)
-            trace.append(now.loss)
-            break
         reached = _met(config.stop, now, target, relabels)
         if reached and config.stop in _TO_TARGET and target is not None:
             now = _bisect(part, items, labels, parameters, previous, target)
@@ -174,8 +174,10 @@ def descend(
         "steps": "all steps were made",
         "zero": "no recording of the forget set was recognised any more",
     }
-    reached = reached or config.stop == "steps"
+    reached = reached or (config.stop == "steps" and not diverged)
     stopped = words[config.stop] if reached else f"the limit of {config.max_steps} steps was reached first"
+    if diverged:
+        stopped = "the loss was no longer a number; the last step was taken back (the learning rate may be too high)"
     if reached and not trace:
         stopped = "nothing was done: " + words[config.stop] + " before the first step"
     return MethodLog(
