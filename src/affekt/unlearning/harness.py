@@ -210,9 +210,15 @@ def _changed(config: Any, changes: dict[str, Any], *, where: str) -> Any:
 def _check(model: nn.Module, forget_set: ForgetSet) -> int:
     """Number of classes, after trying the model on the first recording."""
     for number, waveform in enumerate(forget_set.waveforms):
-        if not len(waveform) or not bool((torch.as_tensor(waveform) != 0).any()):
+        samples = torch.as_tensor(waveform)
+        if not len(samples) or not bool((samples != 0).any()):
             raise DataError(
                 f"recording {number + 1} of the forget set is silent or empty; speech was expected; leave it out."
+            )
+        if not bool(torch.isfinite(samples).all()):
+            raise DataError(
+                f"recording {number + 1} of the forget set holds NaN or infinite samples; finite ones were expected; "
+                "leave it out."
             )
     waveforms, lengths = pad_batch([forget_set.waveforms[0]])
     device = next(model.parameters()).device
@@ -223,7 +229,8 @@ def _check(model: nn.Module, forget_set: ForgetSet) -> int:
     model.train(was_training)
     low, high = int(forget_set.labels.min()), int(forget_set.labels.max())
     if low < 0 or high >= n_classes:
-        raise DataError(f"a label of the forget set is {high}; 0 to {n_classes - 1} was expected; check the labels.")
+        wrong = low if low < 0 else high
+        raise DataError(f"a label of the forget set is {wrong}; 0 to {n_classes - 1} was expected; check the labels.")
     return n_classes
 
 
