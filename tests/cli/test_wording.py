@@ -1,12 +1,17 @@
 import pytest
 
 from affekt.cli.wording import count, interval, split_commas, table
+from affekt.errors import ConfigError
 from affekt.metrics import Interval
 
 
 def test_split_commas_takes_spaces_and_stray_commas() -> None:
-    assert split_commas(" a, b c ,,d,") == ("a", "b c", "d")
-    assert split_commas("") == ()
+    assert split_commas(" a, b c ,,d,", "word") == ("a", "b c", "d")
+
+
+def test_split_commas_of_nothing() -> None:
+    with pytest.raises(ConfigError, match=r"' , ' names no word"):
+        split_commas(" , ", "word")
 
 
 def test_interval_in_percent() -> None:

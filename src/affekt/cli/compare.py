@@ -47,7 +47,7 @@ def compare(
         workers: Processes that share the work.
         output: How to show the result.
     """
-    from affekt.cli.settings import check_keys, overrides, read_toml
+    from affekt.cli.settings import check_keys, overrides, read_toml, subtable
     from affekt.reports import compare_with_report
     from affekt.training import TrainConfig, recipe
     from affekt.unlearning import METHODS
@@ -57,19 +57,21 @@ def compare(
     if config is not None:
         values = read_toml(config)
         check_keys(values, ["methods", "train"], path=config)
-        train = recipe(model, **overrides(values.get("train", {}), TrainConfig, path=config, where="train."))
-        tables = values.get("methods", {})
+        train = recipe(
+            model, **overrides(subtable(values, "train", path=config), TrainConfig, path=config, where="train.")
+        )
+        tables = subtable(values, "methods", path=config)
         check_keys(tables, METHODS, path=config)
         settings = {
-            name: overrides(table, METHODS[name].Config, path=config, where=f"methods.{name}.")
-            for name, table in tables.items()
+            name: overrides(subtable(tables, name, path=config), METHODS[name].Config, path=config, where=f"{name}.")
+            for name in tables
         }
     chosen = CompareConfig(
         corpus=corpus,
         family=model,
-        methods=DEFAULT_METHODS if methods is None else split_commas(methods),
+        methods=DEFAULT_METHODS if methods is None else split_commas(methods, "method"),
         forget=forget,
-        sizes=split_commas(sizes),
+        sizes=split_commas(sizes, "size"),
         draws=draws,
         seeds=seeds,
         train=train,

@@ -5,7 +5,6 @@ from typing import Annotated
 
 from cyclopts import Parameter, validators
 
-from affekt.cli.forget import succeeded
 from affekt.cli.output import Output, OutputOptions
 
 __all__ = ["demo"]
@@ -31,5 +30,5 @@ def demo(
 
     with output.progress() as progress:
         report = run_demo(out, seed=seed, progress=progress)
-    output.show(report.to_json(), [*report.summary, f"report: {report.report_path}"])
-    return 0 if succeeded(report.verdict) else 1
+    output.show(report.to_json(), report.summary)
+    return 0 if report.succeeded else 1

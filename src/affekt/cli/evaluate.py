@@ -68,9 +68,10 @@ def _lines(side: str, found: "Evaluation") -> list[str]:
         [name, "-" if recall is None else f"{100 * recall:.1f} %", str(sum(row))]
         for (name, recall), row in zip(found.recalls.items(), found.confusion, strict=True)
     ]
+    speakers = count(found.speakers, "speaker") if found.speakers else "unknown speakers"
     return [
         f"split       {side}",
-        f"utterances  {found.utterances} of {count(found.speakers, 'speaker') if found.speakers else 'unknown speakers'}",
+        f"utterances  {found.utterances} of {speakers}",
         f"UAR         {interval(found.uar)}, chance {100 * found.chance_uar:.1f} %",
         f"accuracy    {interval(found.accuracy)}",
         f"macro F1    {interval(found.macro_f1)}",

@@ -67,8 +67,8 @@ def forget(
             retrained=retrained,
             progress=progress,
         )
-    output.show(report.to_json(), [*report.summary, f"report: {report.report_path}"])
-    return 0 if succeeded(report.verdict) else 1
+    output.show(report.to_json(), report.summary)
+    return 0 if report.succeeded else 1
 
 
 def read_ids(path: Path) -> tuple[str, ...]:
@@ -102,8 +102,3 @@ def read_ids(path: Path) -> tuple[str, ...]:
     if not ids:
         raise DataError(f"{path} names no utterance; one utterance id a line was expected; fill the file.")
     return ids
-
-
-def succeeded(verdict: str) -> bool:
-    """Whether a verdict is exit code 0."""
-    return not str(verdict).startswith(("FAILED", "NOT_APPLICABLE"))

@@ -11,7 +11,7 @@ from typing import Any
 
 from affekt.errors import ConfigError
 
-__all__ = ["check_keys", "overrides", "read_toml"]
+__all__ = ["check_keys", "overrides", "read_toml", "subtable"]
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -28,6 +28,18 @@ def read_toml(path: Path) -> dict[str, Any]:
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is no valid TOML ({error}); correct the file.") from None
+
+
+def subtable(values: Mapping[str, Any], key: str, *, path: Path) -> dict[str, Any]:
+    """A table in a table; empty if it is not there.
+
+    Raises:
+        ConfigError: there is something else under that key.
+    """
+    table = values.get(key, {})
+    if not isinstance(table, dict):
+        raise ConfigError(f"'{key}' in {path} is {table!r}; a table was expected; correct the value.")
+    return table
 
 
 def check_keys(values: Mapping[str, Any], known: Iterable[str], *, path: Path) -> None:

@@ -39,7 +39,7 @@ def train(
         resume: Go on from the checkpoint of a run that was interrupted.
         output: How to show the result.
     """
-    from affekt.cli.settings import overrides, read_toml
+    from affekt.cli.settings import overrides, read_toml, subtable
     from affekt.corpora import open_corpus
     from affekt.models import FAMILIES
     from affekt.training import TrainConfig, recipe
@@ -50,7 +50,7 @@ def train(
     if config is not None:
         values = read_toml(config)
         settings = recipe(model, **overrides(values, TrainConfig, path=config, besides=["options"]))
-        options = overrides(values.get("options", {}), FAMILIES[model][1], path=config, where="options.")
+        options = overrides(subtable(values, "options", path=config), FAMILIES[model][1], path=config, where="options.")
     with output.progress() as progress:
         report = train_model(
             open_corpus(corpus),
@@ -59,7 +59,7 @@ def train(
             config=settings,
             options=options,
             seed=seed,
-            test_speakers=None if test_speakers is None else split_commas(test_speakers),
+            test_speakers=None if test_speakers is None else split_commas(test_speakers, "speaker"),
             resume=resume,
             progress=progress,
         )

@@ -3,15 +3,28 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from affekt.errors import ConfigError
+
 if TYPE_CHECKING:
     from affekt.metrics import Interval
 
 __all__ = ["count", "interval", "split_commas", "table"]
 
 
-def split_commas(text: str) -> tuple[str, ...]:
-    """The words of a list with commas: ``"a, b"`` -> ``("a", "b")``."""
-    return tuple(word.strip() for word in text.split(",") if word.strip())
+def split_commas(text: str, noun: str) -> tuple[str, ...]:
+    """The words of a list with commas: ``"a, b"`` -> ``("a", "b")``.
+
+    Args:
+        text: the list.
+        noun: what it lists, for the message.
+
+    Raises:
+        ConfigError: it lists nothing.
+    """
+    words = tuple(word.strip() for word in text.split(",") if word.strip())
+    if not words:
+        raise ConfigError(f"{text!r} names no {noun}; a list with commas was expected; name at least one.")
+    return words
 
 
 def count(number: int, noun: str) -> str:
