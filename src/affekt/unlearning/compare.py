@@ -83,8 +83,10 @@ class CompareConfig:
     """Training seeds; each has its own test and development speakers."""
     train: TrainConfig | None = None
     """Training recipe; None is the family's."""
-    relearn_steps: int = 20
+    relearn_steps: int = 10
     """Steps of the relearning probe."""
+    retained_sample: int = 256
+    """Retained utterances that retained accuracy is measured on, drawn once a cell; 0 is all."""
     settings: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Settings of methods for all their appearances, by method name."""
 
@@ -261,9 +263,9 @@ def _compute_cell(config: CompareConfig, work: Path, seed: int, size: str, draw:
         gone |= {i for i, name in enumerate(train.table["speaker"]) if name == person}
     kept = np.array([row for row in range(len(train)) if row not in gone])
     retained = Retained(train=stage.stores["train"], rows=kept, dev=stage.stores["dev"], config=stage.config, seed=seed)
-    looker = _Looker(stage, rows, scope=scope, kept=kept)
-    cache: dict[str, object] = {}
     cell_seed = 1000 * seed + draw
+    looker = _Looker(stage, rows, scope=scope, kept=kept, sample=config.retained_sample, sample_seed=cell_seed)
+    cache: dict[str, object] = {}
     results: list[dict[str, Any]] = []
 
     def add(name: str, model: EmotionModel, seconds: float, **extra: Any) -> Assessment:
@@ -356,7 +358,9 @@ def _assessment(
 class _Looker:
     """Logits of any model of one seed on the sets of one cell."""
 
-    def __init__(self, stage: _Stage, rows: IntArray, *, scope: Scope, kept: IntArray) -> None:
+    def __init__(
+        self, stage: _Stage, rows: IntArray, *, scope: Scope, kept: IntArray, sample: int, sample_seed: int
+    ) -> None:
         self.stage = stage
         self.rows = rows
         train = stage.stores["train"]
@@ -364,6 +368,8 @@ class _Looker:
         self.test_labels = stage.split.test.labels()
         held = set(stage.held_out.tolist())
         self.retained = np.array([row for row in kept if row not in held])
+        if 0 < sample < len(self.retained):
+            self.retained = np.sort(np.random.default_rng(sample_seed).choice(self.retained, sample, replace=False))
         # the non-members: held-out utterances of training speakers, or the test speakers when a whole speaker goes
         self.others_side = "test" if scope == "speaker" else "train"
         pool = np.arange(len(stage.split.test)) if scope == "speaker" else stage.held_out
