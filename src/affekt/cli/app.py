@@ -5,6 +5,7 @@ from cyclopts import App, Parameter
 from affekt import __version__
 from affekt.cli.compare import compare
 from affekt.cli.corpus import check, import_corpus, show
+from affekt.cli.cross_validate import cross_validate
 from affekt.cli.demo import demo
 from affekt.cli.evaluate import evaluate
 from affekt.cli.forget import forget
@@ -40,3 +41,4 @@ app.command(App(name="evaluate", default_command=evaluate, sort_key=3))
 app.command(App(name="predict", default_command=predict, sort_key=4))
 app.command(App(name="forget", default_command=forget, sort_key=5))
 app.command(App(name="compare", default_command=compare, sort_key=6))
+app.command(App(name="cross-validate", default_command=cross_validate, sort_key=7))

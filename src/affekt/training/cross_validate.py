@@ -111,7 +111,8 @@ def cross_validate(
             }
         )
     return {
-        **stamp,
+        "config": {**stamp["config"], "corpus": corpus.name},
+        "data_sha256": corpus.digest,
         "corpus": {
             "name": corpus.name,
             "synthetic": corpus.synthetic,

@@ -192,7 +192,8 @@ def compare(config: CompareConfig, work: Path, *, workers: int = 1, progress: Pr
     rows = [row for task in tasks for row in read_json(_cell_file(work, *task))["rows"]]
     rows.sort(key=lambda row: (row["seed"], str(row["size"]).rjust(9), row["draw"]))
     return {
-        **stamp,
+        "config": {**recorded, "corpus": corpus.name},
+        "data_sha256": corpus.digest,
         "corpus": {"name": corpus.name, "synthetic": corpus.synthetic, "utterances": len(corpus)},
         "classes": list(corpus.classes),
         "originals": [read_json(work / f"original-{seed}" / "original.json") for seed in range(config.seeds)],
