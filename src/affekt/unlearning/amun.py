@@ -5,7 +5,7 @@ Year: 2025. arXiv: 2503.00917. Official code: Ali-E/AMUN, facts only were used.
 Paper: for each recording the nearest adversarial example and the wrong label predicted there; fine-tune on these (with
 retained data where there are any). Confidence on the forget set falls because the boundary moves locally.
 Reading: the copies alone; the recordings themselves are not trained on.
-Deviations: radius doubling with bisection instead of 50-step PGD at growing sizes; calibrated stop by default.
+Deviations: radius doubling with bisection instead of 50-step PGD at growing sizes; stop rule ``gap`` by default.
 Reproduces: no number of the paper; ours are in results/.
 """
 

@@ -6,7 +6,7 @@ Official code: facts only were used.
 Paper: one signed gradient step of size 0.1 on images in [0, 1]; the class the old model sees there becomes the label.
 Reading: the same step on the waveform, of size ``epsilon`` at a level of -20 dBFS.
 Deviations: where the copy keeps the true class, the step is tried at 3 and 10 times the size, then the second most
-likely class is taken; calibrated stop by default.
+likely class is taken; stop rule ``gap`` by default.
 Reproduces: no number of the paper; ours are in results/.
 """
 

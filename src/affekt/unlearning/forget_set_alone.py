@@ -8,7 +8,7 @@ place of the absent retained data, elastic model weights; a clipping value tau m
 Reading: everything below is **our reading**: the loss is that of L2UL (arXiv 2301.11578) with random labels instead of
 ascent; labels are drawn once; copies are targeted PGD on the raw waveform of the frozen model; the anchor is 1 minus
 the importance on the forget set, scaled within each tensor. What tau clips is unknown, so four readings are switchable.
-Deviations: calibrated stop by default; ``stop="zero"`` is the stop of L2UL.
+Deviations: stop rule ``gap`` by default; ``stop="zero"`` is the stop of L2UL.
 Reproduces: no number of the paper (none was available); ours are in results/.
 """
 

@@ -4,7 +4,7 @@ Title: Knowledge Unlearning for Mitigating Privacy Risks in Language Models (the
 Authors: Joel Jang and others. Year: 2022. arXiv: 2210.01504. Official code: facts only were used.
 Paper: maximise the loss of the forget set.
 Reading: cross-entropy with a minus sign, on the forget set alone.
-Deviations: calibrated stop by default.
+Deviations: stop rule ``gap`` by default.
 Reproduces: no number of the paper; ours are in results/.
 """
 

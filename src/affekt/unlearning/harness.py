@@ -109,7 +109,8 @@ def forget(
         ProtocolError: the method needs retained data and has none.
     """
     module = _module(method)
-    config = module.Config() if config is None else config
+    default = config is None
+    config = module.Config() if default else config
     if not isinstance(config, module.Config):
         raise ConfigError(
             f"the settings are a {type(config).__name__}; {method}.Config was expected; use method_config({method!r})."
@@ -131,6 +132,8 @@ def forget(
     if Needs.SAVED_STATISTICS in needs and isinstance(model, EmotionModel):
         target_loss = saved_target(model, scope) if target_loss is None else target_loss
         target_gap = saved_gap(model, scope)
+    if default and getattr(config, "stop", None) == "gap" and target_gap is None and target_loss is not None:
+        config = replace(config, stop="calibrated")  # only an absolute target is known
     supplier = None
     if Needs.RETAINED_DATA in needs and retained is not None:
         supplier = retained if callable(retained) else lambda: retained

@@ -7,7 +7,7 @@ Paper: minus the cross-entropy on the forget set, plus the cross-entropy of targ
 weighted by the sizes of the two half-batches; variant with importance (MAS), weight 1; stop at forget accuracy 0.
 Reading: the attack on the waveform with the sizes of :class:`AttackConfig` instead of images.
 Deviations: targets are uniform over the other classes (the released code falls back to one constant class); constant
-importance anchors fully (the released code divides by zero); calibrated stop by default, ``stop="zero"`` is theirs.
+importance anchors fully (the released code divides by zero); stop rule ``gap`` by default, ``stop="zero"`` is theirs.
 Reproduces: no number of the paper; ours are in results/.
 """
 

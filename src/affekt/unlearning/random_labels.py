@@ -4,7 +4,7 @@ Title: Amnesiac Machine Learning. Authors: Laura Graves, Vineel Nagisetty, Vijay
 Official code: facts only were used.
 Paper: new labels for the forget set, trained on together with retained data.
 Reading: the forget set alone; a wrong label each (never the true one), drawn once.
-Deviations: calibrated stop by default.
+Deviations: stop rule ``gap`` by default.
 Reproduces: no number of the paper; ours are in results/.
 """
 
