@@ -41,6 +41,9 @@ def test_a_tutorial_runs_from_top_to_bottom(
         words = [str(small.root) if word == "builtin" else word for word in words[1:]]
         if words[0] == "train" and "--config" not in words:
             words += ["--config", "quick.toml"]
+        if words[0] == "cross-validate":
+            words += ["--config", "quick-folds.toml"]
+            words[words.index("--folds") + 1] = "2"
         if words[0] == "compare":
             words += ["--config", "quick-compare.toml", "--draws", "1"]
             words[words.index("--sizes") + 1] = "1,10"
@@ -54,6 +57,7 @@ def test_a_tutorial_runs_from_top_to_bottom(
 def prepare(small: Corpus, page: Path) -> None:
     """What the reader of the tutorials has: settings from the page, a request, recordings."""
     Path("quick.toml").write_text(QUICK, encoding="utf-8")
+    Path("quick-folds.toml").write_text(f"[logmel-cnn]\n{QUICK}", encoding="utf-8")
     Path("quick-compare.toml").write_text(f"[train]\n{QUICK}", encoding="utf-8")
     for text in lines(page, "toml"):
         name = text.splitlines()[0].removeprefix("# ")

@@ -30,7 +30,7 @@ class DescentConfig:
     stop: Stop = "gap"
     """When to stop: ``gap`` (ours), the mean loss on the forget set has risen by as much as held-out recordings lie
     above training recordings, so that a person who is easy or hard to recognise stays so; ``calibrated``, it has
-    reached that of held-out recordings (practice 8.0); ``zero``, no recording of the forget set is recognised (L2UL);
+    reached that of held-out recordings; ``zero``, no recording of the forget set is recognised (L2UL);
     ``relabel-hit``, every one is taken for its new label; ``steps``, only after ``max_steps``."""
     optimizer: Literal["adam", "sgd"] = "adam"
     """Adam, or stochastic gradient descent with momentum 0.9."""
