@@ -98,7 +98,8 @@ def forget(
         config: the method's settings; None is its defaults.
         scope: whether some utterances of people who stay are forgotten, or all of a speaker: it decides which saved
             loss the calibrated stop aims at (held-out utterances of training speakers, or held-out speakers).
-        target_loss: mean cross-entropy in nats to aim at instead of the saved one.
+        target_loss: mean cross-entropy in nats to aim at instead of the saved one (by the stop rule ``calibrated``,
+            which is then the default).
         retained: the data that stay, for methods that declare them; no other method ever sees this argument.
         seed: everything random flows from it.
         cache: adversarial copies to share between methods; pass one dictionary a model and forget set.
@@ -130,8 +131,8 @@ def forget(
         )
     target_gap = None
     if Needs.SAVED_STATISTICS in needs and isinstance(model, EmotionModel):
+        target_gap = saved_gap(model, scope) if target_loss is None else None
         target_loss = saved_target(model, scope) if target_loss is None else target_loss
-        target_gap = saved_gap(model, scope)
     if default and getattr(config, "stop", None) == "gap" and target_gap is None and target_loss is not None:
         config = replace(config, stop="calibrated")  # only an absolute target is known
     supplier = None
