@@ -52,7 +52,7 @@ def _write_corpus(
 
 @pytest.fixture(scope="session")
 def write_corpus() -> Callable[..., Path]:
-    """Write a tiny corpus into a folder: ``write_corpus(folder, speakers=6, takes=4, seconds=0.6, rate=16000, easy=False)``."""
+    """Write a tiny corpus into a folder: ``write_corpus(folder, speakers=6, takes=4, seconds=0.6, easy=False)``."""
     return _write_corpus
 
 
