@@ -57,7 +57,8 @@ def tabulate_folds(results: dict[str, Any]) -> str:
         "",
         f"{corpus['utterances']} utterances, {corpus['speakers']} speakers, {len(results['classes'])} classes "
         f"({', '.join(results['classes'])}); {kind}; {seeds} seeds. Chance UAR {chance:.3f}. "
-        f"Data SHA-256 `{results['data_sha256'][:16]}…`, affekt {results['affekt']}, torch {results['packages']['torch']}.",
+        f"Data SHA-256 `{results['data_sha256'][:16]}…`, affekt {results['affekt']}, "
+        f"torch {results['packages']['torch']}.",
         "",
     ]
     if corpus["synthetic"]:
@@ -65,7 +66,8 @@ def tabulate_folds(results: dict[str, Any]) -> str:
     if results.get("command_line"):
         lines += [f"    {results['command_line']}", ""]
     lines += [
-        "Predictions of all folds are pooled; intervals (95 %) resample speakers, with all seeds of a speaker together.",
+        "Predictions of all folds are pooled; intervals (95 %) resample speakers, with all seeds of a speaker "
+        "together.",
         "",
         "| model | UAR | accuracy | macro-F1 | UAR of the seeds | training, s a fold |",
         "|---|---|---|---|---|---|",
