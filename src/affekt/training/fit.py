@@ -27,7 +27,7 @@ from affekt.training.features import FeatureStore, length_batches, pad_features
 from affekt.training.predict import predict_rows
 from affekt.types import IntArray
 
-__all__ = ["FitResult", "Progress", "build_model", "fit", "is_held_out"]
+__all__ = ["FitResult", "Progress", "build_model", "fit", "is_held_out", "make_accelerator"]
 
 Progress = Callable[[str, int, int], None]
 """Called with a message, the steps done and the steps in all."""
@@ -57,6 +57,14 @@ def build_model(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(_seed("weights", seed))
         return EmotionModel(ModelConfig(family=family, classes=classes, options=dict(options or {})))
+
+
+def make_accelerator() -> Accelerator:
+    """Where this process runs, and with which others.
+
+    Without a GPU Accelerate finds its sister processes only when it is told to use the CPU; each would train alone.
+    """
+    return Accelerator(cpu=not torch.accelerator.is_available())
 
 
 def is_held_out(utterance: str, *, seed: int, fraction: float) -> bool:
@@ -111,7 +119,7 @@ def fit(
     """
     started = time.perf_counter()
     _check_sides(model, train, dev)
-    accelerator = accelerator or Accelerator()
+    accelerator = accelerator or make_accelerator()
     train_store, dev_store = stores or tuple(
         FeatureStore(model, corpus, memory_gib=config.memory_gib / 2) for corpus in (train, dev)
     )

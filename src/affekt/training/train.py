@@ -17,7 +17,7 @@ from affekt.models import EmotionModel, ErasureRecord, tensor_digest
 from affekt.training.config import TrainConfig, recipe
 from affekt.training.evaluate import Evaluation, score_logits
 from affekt.training.features import FeatureStore
-from affekt.training.fit import FitResult, Progress, build_model, clear_checkpoint, fit
+from affekt.training.fit import FitResult, Progress, build_model, clear_checkpoint, fit, make_accelerator
 from affekt.training.predict import predict_rows
 from affekt.training.record import run_record
 from affekt.types import PathLike
@@ -101,7 +101,7 @@ def train(
     checkpoint = out.with_name(f".{out.name}.training")
     if not resume and checkpoint.exists():
         clear_checkpoint(checkpoint)
-    accelerator = Accelerator()
+    accelerator = make_accelerator()
     report = train_split(
         split,
         family=family,
