@@ -13,7 +13,7 @@ import torch
 
 from affekt.corpora import Corpus, Split, by_speaker
 from affekt.models import EmotionModel
-from affekt.training import TrainReport, recipe, train_split
+from affekt.training import TrainConfig, TrainReport, recipe, train_split
 from affekt.types import Waveform
 from affekt.unlearning import ForgetSet
 
@@ -98,12 +98,15 @@ def tone_split(tone_corpus: Corpus) -> Split:
 
 
 @pytest.fixture(scope="session")
-def trained_report(tone_split: Split) -> TrainReport:
-    """A logmel-cnn that has learned the tones; do not change its model, take ``trained`` instead."""
-    config = recipe(
-        "logmel-cnn", epochs=8, batch_size=16, learning_rate=3e-3, label_smoothing=0.0, heldout_fraction=0.15
-    )
-    return train_split(tone_split, config=config, seed=1)
+def tone_recipe() -> TrainConfig:
+    """The settings that the tones are learned with."""
+    return recipe("logmel-cnn", epochs=8, batch_size=16, learning_rate=3e-3, label_smoothing=0.0, heldout_fraction=0.15)
+
+
+@pytest.fixture(scope="session")
+def trained_report(tone_split: Split, tone_recipe: TrainConfig) -> TrainReport:
+    """A logmel-cnn that has learned the tones, seed 1; do not change its model, take ``trained`` instead."""
+    return train_split(tone_split, config=tone_recipe, seed=1)
 
 
 @pytest.fixture
