@@ -1,12 +1,23 @@
 """Results for people: what a deletion did, what a comparison found, and the whole story in one command.
 
 - :func:`forget_with_report`, :class:`ForgetReport`: forget, test, write model and report
-- :func:`cross_validate_with_report`, :func:`tabulate_folds`: families over all speakers, as JSON and a table
-- :func:`demo`: the same from nothing, on synthetic voices
+- :data:`VERDICTS`, :func:`verdict`: the closed vocabulary, and how it follows from the recorded tests
+- :func:`compare_with_report`, :func:`tabulate`: every method beside retraining, as JSON, Markdown, plot and page
+- :func:`demo`: train, forget and report from nothing, on synthetic voices
 """
 
-from affekt.reports.cross_validation_report import cross_validate_with_report, tabulate_folds
+from affekt.reports.compare_report import compare_with_report
+from affekt.reports.compare_table import tabulate
 from affekt.reports.demo import demo
 from affekt.reports.forget_report import ForgetReport, forget_with_report
+from affekt.reports.verdict import VERDICTS, verdict
 
-__all__ = ["ForgetReport", "cross_validate_with_report", "demo", "forget_with_report", "tabulate_folds"]
+__all__ = [
+    "VERDICTS",
+    "ForgetReport",
+    "compare_with_report",
+    "demo",
+    "forget_with_report",
+    "tabulate",
+    "verdict",
+]

@@ -1,12 +1,356 @@
-"""report.html of a deletion."""
+"""report.html of a deletion: plain words first, numbers after, machinery last."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from affekt.reports.evidence import Evidence
+from affekt.reports.figures import PALETTE, Bar, Strip, bar_figure, loss_figure
+from affekt.reports.pages import plot, render
+from affekt.reports.verdict import LOSS_TEST, MINIMUM_COUNT, SCREEN_TEST, UAR_MARGIN, UTILITY_TEST
 
-__all__ = ["forget_page"]
+__all__ = ["NOT_CLAIMED", "forget_page"]
+
+NOT_CLAIMED = (
+    "That no trace of the recordings is left. The tests listed above were made, with the recordings that were there; "
+    "another test, or another attacker, might find something.",
+    "Anything about copies of the earlier model that were given away, nor about models derived from it.",
+    "That nothing can be guessed about a person from what the model learned from other people.",
+    "That the requested recordings were deleted from disks, backups or other data sets. That is a separate task.",
+    "Independence. Whoever runs the model made this report with software they run themselves. Someone else who has the "
+    "models and the recordings can repeat it.",
+)
+"""What no report of this kind can say, said in every report."""
+
+_EXPLANATION = {
+    "EXACT": "The new model was trained from the start on everything but these recordings, so they had no part in its "
+    "weights.",
+    "APPROXIMATE_TESTED": "The model was changed so that it treats these recordings like speech it has never heard. "
+    "All three tests below agree. This is evidence, not proof.",
+    "APPROXIMATE_WEAK_EVIDENCE": "The model was changed and no test speaks against it, but at least one test could not "
+    "be made. Read what was not tested before relying on this.",
+    "FAILED_UNDER_FORGOTTEN": "The tests found these recordings still better known to the model than speech it has "
+    "never heard, so someone could tell that they were in its training. Do not answer the request with this model; "
+    "retrain, or try other settings.",
+    "FAILED_OVER_FORGOTTEN": "The model is now worse on these recordings than on speech it has never heard. That "
+    "points at them: someone can tell who asked to be forgotten. Do not use this model; retrain, or forget less hard.",
+    "FAILED_UTILITY": "The recordings seem to be forgotten, but how well the model recognises other people may have "
+    "dropped by more than is tolerated. Do not use this model; retrain, or try other settings.",
+    "NOT_APPLICABLE": "None of the requested recordings was among those the model learned from, so its weights were "
+    "left as they were.",
+}
+_HEADLINE = {
+    "EXACT": "Forgotten: the model was retrained without these recordings",
+    "APPROXIMATE_TESTED": "Forgotten, as far as the tests can tell",
+    "APPROXIMATE_WEAK_EVIDENCE": "Probably forgotten, but the evidence is weak",
+    "FAILED_UNDER_FORGOTTEN": "Not forgotten",
+    "FAILED_OVER_FORGOTTEN": "Forgotten too hard: the recordings now stand out",
+    "FAILED_UTILITY": "Forgotten at too high a price",
+    "NOT_APPLICABLE": "There was nothing to forget",
+}
+_MOOD = {"EXACT": "good", "APPROXIMATE_TESTED": "good", "APPROXIMATE_WEAK_EVIDENCE": "weak", "NOT_APPLICABLE": ""}
+_SIDES = {
+    "train": ("Learned from", "forgotten; taken out of the model's record"),
+    "heldout": ("Held out, only to measure", "nothing to forget in the weights; taken out of the record"),
+    "dev": ("Used to choose when to stop training", "nothing to forget in the weights; taken out of the record"),
+    "test": ("Used to test the model", "nothing to forget in the weights; taken out of the record"),
+    "unknown": ("None: the model has no record of them", "nothing to do"),
+}
+_NAMES = {"before": "Before", "after": "After", "retrained": "Retrained"}
+_QUESTIONS = {
+    LOSS_TEST: "Is the model as unsure about the forgotten recordings as about recordings it never learned?",
+    SCREEN_TEST: "Do the forgotten recordings stand out beside recordings never heard?",
+    UTILITY_TEST: "Is the model still as good for other people?",
+}
 
 
 def forget_page(content: Mapping[str, Any], evidence: Evidence | None) -> str:
-    return f"<!doctype html><title>{content['verdict']}</title><p>{content['verdict_in_words']}"
+    """The page.
+
+    Args:
+        content: what report.json holds.
+        evidence: the losses behind it, for the plots; None when nothing was changed.
+    """
+    scores, training = content["scores"], content["model"]["training"]
+    loss_plot, loss_caption = _loss_plot(content, evidence) if evidence else (None, "")
+    bars_plot, bars_caption = _bars_plot(content) if scores else (None, "")
+    request = content["request"]
+    emotions = request["emotions"]
+    return render(
+        "forget.html",
+        verdict=content["verdict"],
+        headline=_HEADLINE[content["verdict"]],
+        explanation=_EXPLANATION[content["verdict"]],
+        mood=_MOOD.get(content["verdict"], "bad"),
+        synthetic=bool(training and training["synthetic"]),
+        request=request,
+        environment=content["environment"],
+        model=content["model"],
+        forgotten=_forgotten(content),
+        sides=[
+            {"words": words, "count": request["sides"][side], "done": done}
+            for side, (words, done) in _SIDES.items()
+            if request["sides"][side]
+        ],
+        emotions=", ".join(f"{name} {count}" for name, count in emotions.items()) if emotions else "",
+        minimum=MINIMUM_COUNT,
+        scores=scores,
+        columns=[_NAMES[name] for name in _NAMES if scores and name in scores],
+        measures=_measures(content) if scores else [],
+        loss_plot=loss_plot and plot(loss_plot),
+        loss_caption=loss_caption,
+        bars_plot=bars_plot and plot(bars_plot),
+        bars_caption=bars_caption,
+        tests=[_test(test) for test in content["tests"]],
+        notes=[f"{test['test'].capitalize()}: {test['note']}." for test in content["tests"] if test["note"]],
+        meaning=_meaning(content),
+        not_tested=content["not_tested"],
+        not_claimed=NOT_CLAIMED,
+        appendix=_appendix(content),
+        settings=json.dumps(content["method"]["settings"], sort_keys=True),
+    )
+
+
+def percent(share: float) -> str:
+    """A share in whole percent."""
+    return f"{100 * share:.0f} %"
+
+
+def tenths(share: float) -> str:
+    """A share in percent with one decimal."""
+    return f"{100 * share:.1f} %"
+
+
+def number(value: float) -> str:
+    """Three decimals, with a proper minus sign."""
+    return f"{value:.3f}".replace("-", "−")
+
+
+def points(change: float) -> str:
+    """A difference of shares in percentage points, with its sign."""
+    return f"{100 * change:+.1f} points".replace("-", "−")
+
+
+def _forgotten(content: Mapping[str, Any]) -> str:
+    request, method = content["request"], content["method"]
+    what = "All recordings of one person" if request["scope"] == "speaker" else "A list of recordings"
+    start = f"{what} in the corpus: {request['recordings']} recordings, {request['seconds']:.1f} seconds of speech. "
+    trained = request["sides"]["train"]
+    if not trained:
+        return start + "The model had learned from none of them."
+    material = "these recordings and some saved averages only"
+    if "retained data" in method["needs"]:
+        material = "these recordings and all other training recordings"
+    elif "saved statistics" not in method["needs"]:
+        material = "these recordings only"
+    return (
+        start + f"The model had learned from {trained} of them. They were forgotten with the method "
+        f"{method['name']}, which was given {material}, in {method['run']['seconds']:.1f} seconds."
+    )
+
+
+def _loss_plot(content: Mapping[str, Any], evidence: Evidence) -> tuple[str, str]:
+    strips = [
+        Strip(label="These recordings, before forgetting", losses=evidence.forget.losses("before"), colour=PALETTE[0]),
+        Strip(label="These recordings, after forgetting", losses=evidence.forget.losses("after"), colour=PALETTE[1]),
+    ]
+    if evidence.others is not None:
+        strips.append(
+            Strip(
+                label="Recordings it has never heard, after forgetting",
+                losses=evidence.others.losses("after"),
+                colour=PALETTE[2],
+            )
+        )
+    if "retrained" in evidence.forget.logits:
+        strips.append(
+            Strip(
+                label="These recordings, in a model retrained without them",
+                losses=evidence.forget.losses("retrained"),
+                colour=PALETTE[3],
+            )
+        )
+    target = content["target_loss"]
+    few = [strip for strip in strips if len(strip.losses) < MINIMUM_COUNT]
+    caption = (
+        "How sure the model is of the right emotion. After good forgetting the second row looks like those below, "
+        "neither surer (still remembered) nor much less sure (forgotten too hard). Each black mark is an average"
+        + (", the dashed line is where forgetting should come to rest." if target is not None else ".")
+    )
+    if few:
+        caption += f" Fewer than {MINIMUM_COUNT} recordings are shown by their average only, to protect the person."
+    means = "; ".join(f"{strip.label}: mean loss {strip.losses.mean():.2f}" for strip in strips)
+    return loss_figure(strips, target=target, alt=f"Distributions of the loss. {means}."), caption
+
+
+def _bars_plot(content: Mapping[str, Any]) -> tuple[str | None, str]:
+    scores = content["scores"]
+    bars = []
+    for name, words in (("before", "before"), ("after", "after"), ("retrained", "retrained")):
+        if name in scores:
+            bars.append(_bar(f"These recordings, {words}", scores[name]["forget_accuracy"], PALETTE[0]))
+    for name, words in (("before", "before"), ("after", "after"), ("retrained", "retrained")):
+        if name in scores and scores[name]["test"]:
+            bars.append(_bar(f"Test speakers, {words}", scores[name]["test"]["uar"], PALETTE[2]))
+    alt = "Share of emotions recognised. " + "; ".join(f"{bar.label}: {percent(bar.estimate)}" for bar in bars) + "."
+    caption = (
+        "Share of emotions recognised, with 95 % intervals: of these recordings (accuracy) and of people the model was "
+        "never trained on (UAR, the mean over the emotions). A model that never heard these recordings still "
+        "recognises many of them, so zero is not the aim."
+    )
+    return bar_figure(bars, chance=content["chance"], alt=alt), caption
+
+
+def _bar(label: str, found: Mapping[str, Any], colour: str) -> Bar:
+    return Bar(label=label, estimate=found["estimate"], low=found["low"], high=found["high"], colour=colour)
+
+
+def _measures(content: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Rows of the table of numbers."""
+    scores, chance = content["scores"], percent(content["chance"])
+    names = [name for name in _NAMES if name in scores]
+
+    def row(title: str, found: list[Any], write: Callable[[float], str], chance: str) -> dict[str, Any]:
+        cells = [
+            {"value": "–", "interval": ""}
+            if one is None
+            else {"value": write(one["estimate"]), "interval": f"{write(one['low'])} to {write(one['high'])}"}
+            for one in found
+        ]
+        return {"name": title, "cells": cells, "chance": chance}
+
+    tests = [scores[name]["test"] for name in names]
+    rows = [
+        row("Forgotten recordings recognised", [scores[name]["forget_accuracy"] for name in names], tenths, chance),
+        row("Loss on the forgotten recordings", [scores[name]["forget_loss"] for name in names], number, ""),
+        row("Loss on recordings never heard", [scores[name]["never_heard_loss"] for name in names], number, ""),
+        row(
+            "Can be told from recordings never heard (AUC; 0.5 is a coin)",
+            [(scores[name]["screen"] or {}).get("auc") for name in names],
+            number,
+            "0.5",
+        ),
+        row("Test speakers: UAR", [test and test["uar"] for test in tests], tenths, chance),
+        row("Test speakers: accuracy", [test and test["accuracy"] for test in tests], tenths, ""),
+    ]
+    change = (scores["difference"] or {}).get("test_uar")
+    if change:
+        empty = {"value": "", "interval": ""}
+        cell = {"value": points(change["estimate"]), "interval": f"{points(change['low'])} to {points(change['high'])}"}
+        cells = [cell if name == "after" else empty for name in names]
+        rows.append({"name": "Test speakers: change in UAR (paired)", "cells": cells, "chance": ""})
+    return rows
+
+
+def _test(test: Mapping[str, Any]) -> dict[str, str]:
+    """A row of the table of tests."""
+    marks = {True: ("good", "passed"), False: ("bad", f"failed: {test['failure']}"), None: ("open", "not tested")}
+    mark, result = marks[test["passed"]]
+    found = "–"
+    if test["estimate"] is not None:
+        low, high = test["interval"]
+        write = points if test["test"] == UTILITY_TEST else number
+        found = f"{write(test['estimate'])} ({write(low)} to {write(high)})"
+    wanted = {
+        LOSS_TEST: test["criterion"],
+        SCREEN_TEST: "AUC not clearly above or below 0.5",
+        UTILITY_TEST: f"lower limit of the change above −{100 * UAR_MARGIN:.0f} points",
+    }[test["test"]]
+    return {
+        "question": _QUESTIONS[test["test"]],
+        "found": found,
+        "wanted": (wanted or "–") if test["criterion"] else "–",
+        "mark": mark,
+        "result": result,
+    }
+
+
+def _meaning(content: Mapping[str, Any]) -> list[str]:
+    scores = content["scores"]
+    if scores is None:
+        return []
+    accuracy = {name: scores[name]["forget_accuracy"]["estimate"] for name in _NAMES if name in scores}
+    first = (
+        f"Before, the model recognised the emotion in {percent(accuracy['before'])} of these recordings; now it "
+        f"recognises {percent(accuracy['after'])}. "
+    )
+    if "retrained" in accuracy:
+        first += (
+            f"A model that never heard them recognises {percent(accuracy['retrained'])}: compare with this number, not "
+            "with zero."
+        )
+    else:
+        first += (
+            "How many a model that never heard them would recognise is not known here, since nobody retrained one. It "
+            "is rarely zero, because people express emotions in similar ways."
+        )
+    paragraphs = [first]
+    screen = scores["after"]["screen"]
+    if screen:
+        auc = screen["auc"]
+        paragraphs.append(
+            "Imagine someone who holds one of the forgotten recordings and one of a stranger, and guesses from the "
+            "model's answers which of the two it was trained on. They would be right in "
+            f"{percent(auc['estimate'])} of such pairs (95 % interval {percent(auc['low'])} to "
+            f"{percent(auc['high'])}); before forgetting it was {percent(scores['before']['screen']['auc']['estimate'])}. A coin gets 50 %; "
+            "clearly less would mean that the recordings stand out the other way."
+        )
+        if "retrained" in scores:
+            paragraphs[-1] += (
+                " With the retrained model, which never heard any of them, it is "
+                f"{percent(scores['retrained']['screen']['auc']['estimate'])}: some people are easier to recognise "
+                "than others, so this need not be 50 % either."
+            )
+    change = (scores["difference"] or {}).get("test_uar")
+    if change:
+        paragraphs.append(
+            f"For people outside the training data, the share of recognised emotions changed by "
+            f"{points(change['estimate'])} (95 % interval {points(change['low'])} to {points(change['high'])}; unit of "
+            f"resampling: {change['unit']})."
+        )
+    return paragraphs
+
+
+def _appendix(content: Mapping[str, Any]) -> list[tuple[str, str]]:
+    method, model, environment = content["method"], content["model"], content["environment"]
+    paper = method["paper"]
+    rows = [
+        ("Method", method["name"] + (f" (after “{paper['title']}”, arXiv {paper['arxiv']})" if paper else "")),
+        ("What the method was given", ", ".join(method["needs"])),
+        ("Random seed", str(method["seed"])),
+    ]
+    run = method["run"]
+    if run:
+        rows += [
+            ("Why it stopped", run["stopped"]),
+            ("Steps", str(run["steps"])),
+            ("Loss on the forget set", f"{run['loss_before']:.4f} before, {run['loss_after']:.4f} after"),
+            ("Time of the method", f"{run['seconds']:.2f} s"),
+        ]
+        details = ", ".join(f"{name} {value:.4g}" for name, value in sorted(run["details"].items()))
+        rows += [("Details", details)] if details else []
+    target = content["target_loss"]
+    rows += [
+        ("Target loss", "none saved" if target is None else f"{target:.4f} (mean over recordings not trained on)"),
+        ("Classes", ", ".join(model["classes"])),
+        ("Parameters", f"{model['parameters']:,}"),
+    ]
+    training = model["training"]
+    if training:
+        rows.append(
+            (
+                "Trained on",
+                f"{training['corpus']}: {training['utterances']} recordings of {training['speakers']} speakers, seed "
+                f"{training['seed']}; licence: {training['licence'] or 'not stated'}",
+            )
+        )
+    rows += [
+        ("Deletions before this one", str(model["deletions_before"])),
+        ("Weights before (SHA-256)", model["weights_before_sha256"]),
+        ("Weights after (SHA-256)", model["weights_after_sha256"]),
+        ("Code of affekt (SHA-256)", environment["code_sha256"]),
+        ("Platform", f"Python {environment['python']}, {environment['platform']}"),
+        ("Packages", ", ".join(f"{name} {version}" for name, version in sorted(environment["packages"].items()))),
+        ("Time in all", f"{content['seconds']:.1f} s"),
+    ]
+    return rows
