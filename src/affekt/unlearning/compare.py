@@ -185,8 +185,9 @@ def compare(config: CompareConfig, work: Path, *, workers: int = 1, progress: Pr
         done += 1
         if progress is not None:
             progress("training originals", done, total)
-    # the largest forget sets first, so that the last worker to finish has little left
-    tasks.sort(key=lambda task: -1 if task[1] == WHOLE_SPEAKER else -int(task[1]))
+    # seed by seed, since a worker keeps the features of one seed; within a seed the largest forget sets first, so that
+    # the last worker to finish has little left
+    tasks.sort(key=lambda task: (task[0], -1 if task[1] == WHOLE_SPEAKER else -int(task[1])))
     for _ in run_tasks(_compute_cell, [(config, work, *task) for task in tasks], workers=workers):
         done += 1
         if progress is not None:
