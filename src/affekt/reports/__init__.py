@@ -3,11 +3,13 @@
 - :func:`forget_with_report`, :class:`ForgetReport`: forget, test, write model and report
 - :data:`VERDICTS`, :func:`verdict`: the closed vocabulary, and how it follows from the recorded tests
 - :func:`compare_with_report`, :func:`tabulate`: every method beside retraining, as JSON, Markdown, plot and page
+- :func:`cross_validate_with_report`: families with every speaker as a test speaker once, as JSON and Markdown
 - :func:`demo`: train, forget and report from nothing, on synthetic voices
 """
 
 from affekt.reports.compare_report import compare_with_report
 from affekt.reports.compare_table import tabulate
+from affekt.reports.cross_validation_report import cross_validate_with_report
 from affekt.reports.demo import demo
 from affekt.reports.forget_report import ForgetReport, forget_with_report
 from affekt.reports.verdict import VERDICTS, verdict
@@ -16,6 +18,7 @@ __all__ = [
     "VERDICTS",
     "ForgetReport",
     "compare_with_report",
+    "cross_validate_with_report",
     "demo",
     "forget_with_report",
     "tabulate",
