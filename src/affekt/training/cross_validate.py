@@ -34,7 +34,7 @@ class CrossValidation:
     folds: int | None = None
     """Speaker folds; None leaves one speaker out at a time."""
     seeds: int = 2
-    """Seeds: each draws weights, order and development speakers anew; the folds are those of seed 0."""
+    """Seeds: each draws weights and order anew; the folds, development speakers included, are those of seed 0."""
     train: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Settings that differ from the recipe, by family."""
 
