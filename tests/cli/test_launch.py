@@ -23,12 +23,16 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def launch(*words: object, processes: int = 2) -> subprocess.CompletedProcess[str]:
-    """Run ``affekt`` under ``accelerate launch``."""
-    line = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", processes]
+def launch(*words: object) -> subprocess.CompletedProcess[str]:
+    """Run ``affekt`` in two processes on the CPU.
+
+    Accelerate starts one process only when it is given --cpu (its issue 2741); without a GPU, --multi_gpu starts as
+    many as it is told.
+    """
+    line = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", 2]
     line += ["--num_machines", 1, "--mixed_precision", "no", "--dynamo_backend", "no", "--num_cpu_threads_per_process"]
     line += [1, "--main_process_port", free_port(), "-m", "affekt", *words]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "HF_HOME": os.environ.get("HF_HOME", "/nonexistent")}
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     return subprocess.run(
         [str(word) for word in line], capture_output=True, text=True, timeout=240, env=environment, check=False
     )
@@ -61,4 +65,5 @@ def test_bad_input_under_launch(tmp_path: Path) -> None:
     assert ran.returncode != 0
     assert ran.stdout == ""
     assert f"affekt: there is no corpus at {tmp_path / 'nowhere'}" in ran.stderr
+    assert f"affekt (process 1): there is no corpus at {tmp_path / 'nowhere'}" in ran.stderr  # there are two
     assert not (tmp_path / "model").exists()

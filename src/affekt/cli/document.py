@@ -18,6 +18,7 @@ _HEAD = """\
 
 def document() -> str:
     """The help of all commands as Markdown."""
+    app.help_format = "markdown"
     return _HEAD + app.generate_docs(heading_level=2).rstrip() + "\n"
 
 

@@ -12,6 +12,7 @@ __all__ = ["main"]
 _HINTS = {
     "train": "give the same command with --resume to go on from the last finished epoch",
     "compare": "give the same command again to go on; what is finished is kept",
+    "cross-validate": "give the same command again to go on; what is finished is kept",
 }
 
 _FILE_ERRORS = frozenset(
