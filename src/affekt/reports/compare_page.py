@@ -70,7 +70,7 @@ def compare_page(results: Mapping[str, Any]) -> str:
         "compare.html",
         name=results["corpus"]["name"],
         synthetic=results["corpus"]["synthetic"],
-        facts=[fact for fact in facts(results) if not fact.startswith("**")],
+        facts=[fact.replace("`", "") for fact in facts(results) if not fact.startswith("**")],
         plot=plot(compare_plot(results)),
         tables=tables,
         heads=[head for head, _ in COLUMNS.values()],
@@ -78,6 +78,14 @@ def compare_page(results: Mapping[str, Any]) -> str:
         lead=_lead(results),
         version=results["run"]["affekt"],
     )
+
+
+def _tow(entry: Mapping[str, Any]) -> str:
+    """Tug of war in words, with its interval where there is one."""
+    found = entry["tow"]
+    if found["low"] is None:
+        return f"ToW {found['estimate']:.3f} (one cell)"
+    return f"ToW {found['estimate']:.3f} (95 % interval {found['low']:.3f} to {found['high']:.3f})"
 
 
 def _lead(results: Mapping[str, Any]) -> list[str]:
@@ -99,7 +107,7 @@ def _lead(results: Mapping[str, Any]) -> list[str]:
             continue
         best = max(entries, key=lambda entry: float(entry["tow"]["estimate"]))
         lines.append(
-            f"{title}: nearest to the retrained model by ToW came {best['method']} with {cell(best, 'tow')}; doing "
-            f"nothing gives {cell(original, 'tow')}. The best of many is flattered by chance."
+            f"{title}: of the methods that need no other data, {best['method']} came nearest to the retrained model: "
+            f"{_tow(best)}. Doing nothing gives {_tow(original)}."
         )
     return lines

@@ -61,8 +61,8 @@ LEGEND = (
     "AUC: how well losses (or confidences) tell forgotten recordings from recordings never heard. 0.5 is a coin; above "
     "is still remembered, below is forgotten so hard that it shows. Over-forgotten cells: where that screen says so.",
     "Relearned accuracy: on the forget set, after a short training on other data.",
-    "Seconds include the making of adversarial copies. Retraining is timed in the same process; the ratio is a geometric "
-    "mean.",
+    "Seconds include the making of adversarial copies. Retraining is timed in the same process; ratios are averaged "
+    "geometrically.",
 )
 
 

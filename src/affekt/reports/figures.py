@@ -112,8 +112,7 @@ def loss_figure(strips: Sequence[Strip], *, target: float | None, alt: str) -> s
             if target is not None and target <= limit:
                 axes.plot([target] * 2, [base, base + 0.66], color=_INK, linewidth=1.0, linestyle=(0, (3, 3)))
             mean = min(float(strip.losses.mean()), limit)
-            axes.plot([mean, mean], [base - 0.06, base + 0.66], color=_INK, linewidth=1.6)
-            axes.plot([mean], [base - 0.06], marker="^", color=_INK, markersize=6, clip_on=False)
+            axes.plot([mean, mean], [base, base + 0.66], color=_INK, linewidth=2.4, solid_capstyle="butt")
             axes.text(0.004 * limit, base + 0.72, strip.label, ha="left", va="bottom", fontsize=11)
             if float(strip.losses.mean()) > limit:
                 axes.text(
@@ -181,11 +180,14 @@ def scatter_figure(
                 axes.scatter(
                     [point.x], [point.y], s=point.size, color=point.colour, marker=point.marker, alpha=0.85, linewidth=0
                 )
+            axes.margins(0.14)
             axes.set_title(title, fontsize=11)
             axes.grid(color=_FAINT, linewidth=0.5)
             axes.set_axisbelow(True)
-        figure.supxlabel(x_label, fontsize=11)
-        figure.supylabel(y_label, fontsize=11)
+        # not supxlabel: it would lie under the legend
+        grid[-1][columns // 2].set_xlabel(x_label)
+        for line in grid:
+            line[0].set_ylabel(y_label)
         handles = [
             grid.flat[0].scatter([], [], s=45, color=point.colour, marker=point.marker, linewidth=0, label=name)
             for name, point in names.items()

@@ -292,7 +292,8 @@ def _meaning(content: Mapping[str, Any]) -> list[str]:
             "Imagine someone who holds one of the forgotten recordings and one of a stranger, and guesses from the "
             "model's answers which of the two it was trained on. They would be right in "
             f"{percent(auc['estimate'])} of such pairs (95 % interval {percent(auc['low'])} to "
-            f"{percent(auc['high'])}); before forgetting it was {percent(scores['before']['screen']['auc']['estimate'])}. A coin gets 50 %; "
+            f"{percent(auc['high'])}); before forgetting it was "
+            f"{percent(scores['before']['screen']['auc']['estimate'])}. A coin gets 50 %; "
             "clearly less would mean that the recordings stand out the other way."
         )
         if "retrained" in scores:
