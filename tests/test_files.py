@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from affekt.errors import DataError
-from affekt.files import check_new_folder, new_folder, read_json, write_json, write_text
+from affekt.files import check_new_folder, new_folder, read_json, removed_if_unused, write_json, write_text
 
 
 def names(folder: Path) -> list[str]:
@@ -117,3 +117,31 @@ def test_missing_json(tmp_path: Path) -> None:
         read_json(tmp_path / "a.json")
     with pytest.raises(DataError, match="cannot be read"):
         read_json(tmp_path)
+
+
+@pytest.mark.parametrize("name", [".", "..", "/"])
+def test_output_folder_needs_a_name(name: str) -> None:
+    with pytest.raises(DataError, match="has no name of its own"):
+        check_new_folder(name)
+
+
+@pytest.mark.parametrize(
+    ("work", "error", "stays"), [(False, DataError, False), (True, DataError, True), (False, OSError, True)]
+)
+def test_working_folder_after_an_error(tmp_path: Path, work: bool, error: type[Exception], stays: bool) -> None:
+    """Bad input leaves nothing behind; work that was done stays, and so does what a fault of ours left."""
+    folder = tmp_path / "work"
+    write_text(folder / "marker.json", "{}")
+    if work:
+        write_text(folder / "cells" / "a.json", "{}")
+    (folder / "started").mkdir()
+    with pytest.raises(error), removed_if_unused(folder, marker="marker.json"):
+        raise error("x")
+    assert folder.exists() == stays
+
+
+def test_working_folder_after_a_good_end(tmp_path: Path) -> None:
+    write_text(tmp_path / "work" / "marker.json", "{}")
+    with removed_if_unused(tmp_path / "work", marker="marker.json"):
+        pass
+    assert (tmp_path / "work").exists()

@@ -9,19 +9,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from affekt.errors import DataError
+from affekt.errors import AffektError, DataError
 from affekt.types import PathLike
 
-__all__ = ["check_new_folder", "new_folder", "read_json", "write_json", "write_text"]
+__all__ = ["check_new_folder", "new_folder", "read_json", "removed_if_unused", "write_json", "write_text"]
 
 
 def check_new_folder(path: PathLike) -> Path:
     """Return ``path`` if a result may be written there: it must not exist, or be an empty folder.
 
     Raises:
-        DataError: something is there already.
+        DataError: something is there already, or the path has no last part that a name could be made of.
     """
     path = Path(path)
+    if path.name in ("", ".."):
+        raise DataError(f"the output folder {path} has no name of its own; a new folder was expected; give it a name.")
     if path.is_dir() and not path.is_symlink() and not any(path.iterdir()):
         return path
     if path.exists() or path.is_symlink():
@@ -50,6 +52,21 @@ def new_folder(path: PathLike) -> Iterator[Path]:
         os.replace(temporary, check_new_folder(path))
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+@contextmanager
+def removed_if_unused(folder: PathLike, *, marker: str) -> Iterator[None]:
+    """Remove a working folder when the block ends with an error on purpose and left no file but the marker.
+
+    So bad input leaves nothing behind, and work that is done stays for the next call.
+    """
+    folder = Path(folder)
+    try:
+        yield
+    except AffektError:
+        if not any(path.is_file() and path != folder / marker for path in folder.rglob("*")):
+            shutil.rmtree(folder, ignore_errors=True)
         raise
 
 

@@ -181,6 +181,41 @@ def test_utterance_without_emotion(refused: Callable[..., str], place: Path) -> 
     assert "no emotion" in refused(*words("train", place))
 
 
+@pytest.mark.parametrize(
+    ("command", "speakers", "damage", "extra", "expected"),
+    [
+        ("compare", 2, "", [], "speaker"),
+        ("compare", 6, "truncated", [], "05-sadness-3.wav is cut off"),
+        ("compare", 6, "unlabelled", [], "no emotion"),
+        ("compare", 6, "", ["--sizes", "1,500"], "500 utterances cannot be forgotten"),
+        ("compare", 6, "", ["--sizes", "500", "--forget", "speaker"], "no training speaker has 500 utterances"),
+        ("cross-validate", 2, "", [], "speaker"),
+        ("cross-validate", 6, "truncated", [], "05-sadness-3.wav is cut off"),
+        ("cross-validate", 6, "unlabelled", [], "no emotion"),
+        ("cross-validate", 6, "", ["--folds", "9"], "9 folds of 6 speakers are impossible"),
+    ],
+)
+def test_long_work_fails_before_it_starts(
+    refused: Callable[..., str],
+    place: Path,
+    write_corpus: Callable[..., Path],
+    command: str,
+    speakers: int,
+    damage: str,
+    extra: list[str],
+    expected: str,
+) -> None:
+    """Bad input is found before hours of training, and leaves no working folder."""
+    corpus = write_corpus(place / "small", speakers=speakers)
+    if damage == "truncated":
+        spoil(corpus / "audio" / "05-sadness-3.wav", damage)
+    elif damage:
+        table = corpus / "utterances.csv"
+        table.write_text(table.read_text(encoding="utf-8").replace("05,anger", "05,", 1), encoding="utf-8")
+    extra = extra or (["--sizes", "1"] if command == "compare" else [])
+    assert expected in refused(command, corpus, "--out", place / "new", "--seeds", 1, *extra)
+
+
 def test_one_emotion_only(refused: Callable[..., str], place: Path) -> None:
     table = place / "corpus" / "utterances.csv"
     text = table.read_text(encoding="utf-8")
@@ -336,6 +371,11 @@ def test_output_that_is_there_already(refused: Callable[..., str], place: Path, 
         target = target / "precious.txt"
     target.write_text("precious", encoding="utf-8")
     assert "new is not empty" in refused(*words(command, place))
+
+
+def test_output_without_a_name(refused: Callable[..., str], place: Path) -> None:
+    line = ["train", place / "corpus", "--out", ".", "--config", place / "fast.toml"]
+    assert "the output folder . has no name of its own" in refused(*line)
 
 
 def test_output_under_a_file(refused: Callable[..., str], place: Path) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from affekt.corpora import Corpus, Split, open_corpus
 from affekt.corpora.splits import leave_one_speaker_out, speaker_folds
 from affekt.errors import ConfigError
-from affekt.files import read_json, write_json
+from affekt.files import read_json, removed_if_unused, write_json
 from affekt.training.config import TrainConfig, recipe
 from affekt.training.evaluate import score_logits
 from affekt.training.features import FeatureStore
@@ -75,18 +75,19 @@ def cross_validate(
             f"{work} holds folds of another cross-validation; an empty folder or the same settings were expected; "
             "choose another --out or remove it."
         )
-    write_json(marker, stamp)
+    labels = corpus.labels()
     count = len(_splits(corpus, config))
+    write_json(marker, stamp)
     tasks = [
         (config, work, family, seed, fold)
         for family in config.families
         for seed in range(config.seeds)
         for fold in range(count)
     ]
-    for done, _ in enumerate(run_tasks(_fold, tasks, workers=workers), 1):
-        if progress is not None:
-            progress("folds", done, len(tasks))
-    labels = corpus.labels()
+    with removed_if_unused(work, marker=marker.name):
+        for done, _ in enumerate(run_tasks(_fold, tasks, workers=workers), 1):
+            if progress is not None:
+                progress("folds", done, len(tasks))
     speakers = corpus.table["speaker"].to_list()
     rows: list[dict[str, Any]] = []
     for family in config.families:

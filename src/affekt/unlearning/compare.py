@@ -7,6 +7,7 @@ Cells are computed by worker processes and kept as files, so a killed comparison
 
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -17,7 +18,7 @@ import numpy as np
 from affekt.corpora import Corpus, Split, open_corpus
 from affekt.corpora.splits import by_speaker
 from affekt.errors import ConfigError, DataError
-from affekt.files import read_json, write_json
+from affekt.files import read_json, removed_if_unused, write_json
 from affekt.metrics import match_non_members
 from affekt.models import EmotionModel
 from affekt.training import (
@@ -181,10 +182,12 @@ def compare(config: CompareConfig, work: Path, *, workers: int = 1, progress: Pr
     ]
     total = config.seeds + len(tasks)
     done = 0
-    for _ in run_tasks(_train_original, [(config, work, seed) for seed in range(config.seeds)], workers=workers):
-        done += 1
-        if progress is not None:
-            progress("training originals", done, total)
+    with removed_if_unused(work, marker=marker.name):
+        _check_draws(config, corpus, tasks)
+        for _ in run_tasks(_train_original, [(config, work, seed) for seed in range(config.seeds)], workers=workers):
+            done += 1
+            if progress is not None:
+                progress("training originals", done, total)
     # seed by seed, since a worker keeps the features of one seed; within a seed the largest forget sets first, so that
     # the last worker to finish has little left
     tasks.sort(key=lambda task: (task[0], -1 if task[1] == WHOLE_SPEAKER else -int(task[1])))
@@ -216,6 +219,24 @@ class _Stage:
     trained: IntArray
     held_out: IntArray
     config: TrainConfig
+
+
+def _check_draws(config: CompareConfig, corpus: Corpus, tasks: Sequence[tuple[int, str, int]]) -> None:
+    """Draw every forget set once: a size that is too large must not be found after hours of training.
+
+    Raises:
+        DataError, ProtocolError: as the draws and the splits do.
+    """
+    corpus.labels()
+    fraction = (config.train or recipe(config.family)).heldout_fraction
+    for seed in range(config.seeds):
+        train = by_speaker(corpus, seed=seed).train
+        held = np.array([is_held_out(u, seed=seed, fraction=fraction) for u in train.table["utterance"]])
+        for task_seed, size, draw in tasks:
+            if task_seed == seed:
+                draw_forget_set(
+                    train, np.flatnonzero(~held), size=size, forget_from=config.forget, seed=seed, draw=draw
+                )
 
 
 def _train_original(config: CompareConfig, work: Path, seed: int) -> None:
