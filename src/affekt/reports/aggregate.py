@@ -133,13 +133,15 @@ def hierarchical_interval(
     if count == 1:
         return {"estimate": back(estimate), "low": None, "high": None, "cells": 1}
     generator = np.random.default_rng(seed)
-    arrays = [np.asarray(group) for group in groups.values()]
-    means = np.empty(RESAMPLES)
-    for number in range(RESAMPLES):
-        chosen = [arrays[at] for at in generator.integers(0, len(arrays), len(arrays))]
-        means[number] = np.concatenate(
-            [group[generator.integers(0, len(group), len(group))] for group in chosen]
-        ).mean()
+    sizes = np.array([len(group) for group in groups.values()])
+    padded = np.zeros((len(sizes), sizes.max()))  # (S, D)
+    for at, group in enumerate(groups.values()):
+        padded[at, : len(group)] = group
+    chosen = generator.integers(0, len(sizes), (RESAMPLES, len(sizes)))  # (R, S)
+    counts = sizes[chosen][..., None]  # (R, S, 1)
+    draws = (generator.random((RESAMPLES, *padded.shape)) * counts).astype(np.int64)  # (R, S, D)
+    there = np.arange(padded.shape[1]) < counts
+    means = (padded[chosen[..., None], draws] * there).sum((1, 2)) / there.sum((1, 2))
     low, high = np.quantile(means, [0.5 - level / 2, 0.5 + level / 2])
     low, high = min(float(low), estimate), max(float(high), estimate)
     return {"estimate": back(estimate), "low": back(low), "high": back(high), "cells": count}

@@ -29,7 +29,15 @@ from affekt.reports.verdict import (
 from affekt.training import FeatureStore, predict_rows, score_logits
 from affekt.types import FloatArray, IntArray
 
-__all__ = ["Evidence", "gather"]
+__all__ = ["NEVER_TESTED", "Evidence", "gather"]
+
+
+NEVER_TESTED = (
+    "Whether the memory comes back when the model is trained further. affekt compare measures that for a method.",
+    "Attackers with many models retrained with and without each recording. They can see more than this report.",
+    "What can be read from inside the network rather than from its answers.",
+)
+"""What a report on a single deletion leaves open, whatever the corpus holds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,6 +130,7 @@ def gather(
     for count, words in ((rest.unreadable, "could not be read"), (rest.unlabelled, "have no emotion the model knows")):
         if count:
             missing.append(f"{count} recordings of the corpus that {words}; they were left out.")
+    missing += NEVER_TESTED
     scores["difference"] = None if difference is None else {"test_uar": asdict(difference)}
     return Evidence(forget=forget, others=others, test=test, scores=scores, tests=tests, not_tested=missing)
 

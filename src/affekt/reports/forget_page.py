@@ -113,12 +113,12 @@ def forget_page(content: Mapping[str, Any], evidence: Evidence | None) -> str:
 
 def percent(share: float) -> str:
     """A share in whole percent."""
-    return f"{100 * share:.0f} %"
+    return f"{100 * share:.0f}\N{NO-BREAK SPACE}%"
 
 
 def tenths(share: float) -> str:
     """A share in percent with one decimal."""
-    return f"{100 * share:.1f} %"
+    return f"{100 * share:.1f}\N{NO-BREAK SPACE}%"
 
 
 def number(value: float) -> str:
@@ -175,7 +175,11 @@ def _loss_plot(content: Mapping[str, Any], evidence: Evidence) -> tuple[str, str
     caption = (
         "How sure the model is of the right emotion. After good forgetting the second row looks like those below, "
         "neither surer (still remembered) nor much less sure (forgotten too hard). Each black mark is an average"
-        + (", the dashed line is where forgetting should come to rest." if target is not None else ".")
+        + (
+            ", the dashed line the average over recordings that were held out of training."
+            if target is not None
+            else "."
+        )
     )
     if few:
         caption += f" Fewer than {MINIMUM_COUNT} recordings are shown by their average only, to protect the person."
@@ -306,8 +310,8 @@ def _meaning(content: Mapping[str, Any]) -> list[str]:
     if change:
         paragraphs.append(
             f"For people outside the training data, the share of recognised emotions changed by "
-            f"{points(change['estimate'])} (95 % interval {points(change['low'])} to {points(change['high'])}; unit of "
-            f"resampling: {change['unit']})."
+            f"{points(change['estimate'])}; the 95 % interval is {points(change['low'])} to {points(change['high'])}, "
+            f"from resampling by {change['unit']}."
         )
     return paragraphs
 

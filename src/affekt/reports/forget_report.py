@@ -40,12 +40,12 @@ class ForgetReport:
 
     @property
     def summary(self) -> list[str]:
-        """Four lines of plain text: the verdict, what was forgotten, what it cost, where the report is."""
+        """Four lines of plain text: the verdict, what was forgotten, what it cost, what the tests said."""
         return [
             f"{self.verdict}: {VERDICTS[self.verdict]}",
             _forgotten_line(self.content),
             _quality_line(self.content),
-            f"Report: {self.report_path}",
+            _tests_line(self.content),
         ]
 
     def to_json(self) -> dict[str, Any]:
@@ -279,3 +279,8 @@ def _quality_line(content: Mapping[str, Any]) -> str:
         )
     text = "; ".join(words) + "."
     return text[0].upper() + text[1:]
+
+
+def _tests_line(content: Mapping[str, Any]) -> str:
+    words = {True: "passed", False: "failed", None: "not tested"}
+    return "Tests: " + "; ".join(f"{test['test']}: {words[test['passed']]}" for test in content["tests"]) + "."
