@@ -2,8 +2,11 @@
 
 import multiprocessing
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from typing import Any
 
 __all__ = ["run_tasks"]
@@ -21,15 +24,33 @@ def run_tasks(function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]], *,
             yield
         return
     context = multiprocessing.get_context("spawn")
+    others = set(multiprocessing.active_children())
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread) as pool:
-        futures = [pool.submit(function, *task) for task in tasks]
+        with _deaf_children():
+            futures = [pool.submit(function, *task) for task in tasks]
         try:
             for future in as_completed(futures):
                 future.result()
                 yield
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
+            # what a worker writes appears whole or not at all, so it can be stopped at any moment
+            for child in set(multiprocessing.active_children()) - others:
+                child.terminate()
             raise
+
+
+@contextmanager
+def _deaf_children() -> Iterator[None]:
+    """Processes that start within the block ignore Ctrl-C, which a terminal sends to all: this process stops them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_DFL if before is None else before)
 
 
 def _one_thread() -> None:
