@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -132,3 +133,33 @@ def test_interrupted_training_says_how_to_go_on(run: Run, shared: Path, tmp_path
     last = ran["log"].splitlines()[-1]
     assert last == "affekt: interrupted; give the same command with --resume to go on from the last finished epoch."
     assert "Traceback" not in ran["log"]
+
+
+def test_interrupted_comparison_stops_its_workers_and_goes_on(shared: Path, tmp_path: Path) -> None:
+    """Ctrl-C reaches every process of a terminal; only the first may speak, and none may stay."""
+    settings = tmp_path / "fast.toml"
+    settings.write_text("[train]\nepochs = 3\nbatch_size = 16\nheldout_fraction = 0.15\n", encoding="utf-8")
+    line = [sys.executable, "-m", "affekt", "compare", shared / "corpus", "--out", tmp_path / "out", "--workers", 2]
+    line += ["--config", settings, "--methods", "random_labels", "--sizes", 1, "--seeds", 2, "--draws", 2, "--quiet"]
+    words = [str(word) for word in line]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    pipe = subprocess.PIPE
+    work = tmp_path / ".out.comparing"
+    with subprocess.Popen(
+        words, stdout=pipe, stderr=pipe, text=True, start_new_session=True, env=environment
+    ) as running:
+        deadline = time.monotonic() + 120
+        while not list(work.glob("original-*/original.json")) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        os.killpg(running.pid, signal.SIGINT)
+        out, err = running.communicate(timeout=60)
+    assert (running.returncode, out) == (130, "")
+    assert err == "affekt: interrupted; give the same command again to go on; what is finished is kept.\n"
+    with pytest.raises(ProcessLookupError):
+        os.killpg(running.pid, 0)  # no process of the group is left
+    assert not (tmp_path / "out").exists()
+    assert list(work.glob("original-*/original.json"))
+    again = subprocess.run(words, capture_output=True, text=True, env=environment, check=True)
+    assert "random_labels" in again.stdout
+    assert (tmp_path / "out" / "results.json").is_file()
+    assert not work.exists()

@@ -22,11 +22,12 @@ def test_json_without_nan() -> None:
 def test_progress_in_a_log_is_sparse_and_on_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
     with OutputOptions().progress() as progress:
         assert progress is not None
+        progress("reading", 0, 2)
         for step in range(1000):
-            progress("epoch 1", step + 1, 1000)
+            progress(f"epoch {step // 100 + 1}", step + 1, 1000)
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert captured.err.splitlines() == ["affekt: epoch 1 (1 of 1000)"]
+    assert captured.err.splitlines() == ["affekt: reading (0 of 2)", "affekt: epoch 1 (1 of 1000)"]
 
 
 def test_quiet(capsys: pytest.CaptureFixture[str]) -> None:

@@ -89,13 +89,14 @@ def _bar() -> Iterator[Callable[[str, int, int], None]]:
 
 
 class _SparseLines:
-    """A line of progress now and then, for logs."""
+    """For logs: a line for every stage of the work, and one now and then as a stage goes on."""
 
     def __init__(self) -> None:
-        self.written = -_LINE_SECONDS
+        self.stage = ""
+        self.written = 0.0
 
     def __call__(self, message: str, done: int, total: int) -> None:
-        now = time.monotonic()
-        if now - self.written >= _LINE_SECONDS:
-            self.written = now
+        now, stage = time.monotonic(), message.rstrip("0123456789")  # "epoch 1" and "epoch 2" are one stage
+        if stage != self.stage or now - self.written >= _LINE_SECONDS:
+            self.stage, self.written = stage, now
             sys.stderr.write(f"affekt: {message} ({done} of {total})\n")
