@@ -22,6 +22,8 @@ NOT_CLAIMED = (
 )
 """What no report of this kind can say, said in every report."""
 
+NBSP = "\N{NO-BREAK SPACE}"
+
 _EXPLANATION = {
     "EXACT": "The new model was trained from the start on everything but these recordings, so they had no part in its "
     "weights.",
@@ -113,17 +115,22 @@ def forget_page(content: Mapping[str, Any], evidence: Evidence | None) -> str:
 
 def percent(share: float) -> str:
     """A share in whole percent."""
-    return f"{100 * share:.0f}\N{NO-BREAK SPACE}%"
+    return f"{100 * share:.0f}{NBSP}%"
 
 
 def tenths(share: float) -> str:
     """A share in percent with one decimal."""
-    return f"{100 * share:.1f}\N{NO-BREAK SPACE}%"
+    return f"{100 * share:.1f}{NBSP}%"
 
 
 def number(value: float) -> str:
     """Three decimals, with a proper minus sign."""
     return f"{value:.3f}".replace("-", "−")
+
+
+def span(low: float, high: float, write: Callable[[float], str]) -> str:
+    """Two numbers with their unit once."""
+    return f"{write(low).removesuffix(' points').removesuffix(f'{NBSP}%')} to {write(high)}"
 
 
 def points(change: float) -> str:
@@ -174,7 +181,7 @@ def _loss_plot(content: Mapping[str, Any], evidence: Evidence) -> tuple[str, str
     few = [strip for strip in strips if len(strip.losses) < MINIMUM_COUNT]
     caption = (
         "How sure the model is of the right emotion. After good forgetting the second row looks like those below, "
-        "neither surer (still remembered) nor much less sure (forgotten too hard). Each black mark is an average"
+        "neither surer (still remembered) nor much less sure (forgotten too hard). Each thick line is an average"
         + (
             ", the dashed line the average over recordings that were held out of training."
             if target is not None
@@ -218,7 +225,7 @@ def _measures(content: Mapping[str, Any]) -> list[dict[str, Any]]:
         cells = [
             {"value": "–", "interval": ""}
             if one is None
-            else {"value": write(one["estimate"]), "interval": f"{write(one['low'])} to {write(one['high'])}"}
+            else {"value": write(one["estimate"]), "interval": span(one["low"], one["high"], write)}
             for one in found
         ]
         return {"name": title, "cells": cells, "chance": chance}
@@ -240,7 +247,7 @@ def _measures(content: Mapping[str, Any]) -> list[dict[str, Any]]:
     change = (scores["difference"] or {}).get("test_uar")
     if change:
         empty = {"value": "", "interval": ""}
-        cell = {"value": points(change["estimate"]), "interval": f"{points(change['low'])} to {points(change['high'])}"}
+        cell = {"value": points(change["estimate"]), "interval": span(change["low"], change["high"], points)}
         cells = [cell if name == "after" else empty for name in names]
         rows.append({"name": "Test speakers: change in UAR (paired)", "cells": cells, "chance": ""})
     return rows
@@ -254,7 +261,7 @@ def _test(test: Mapping[str, Any]) -> dict[str, str]:
     if test["estimate"] is not None:
         low, high = test["interval"]
         write = points if test["test"] == UTILITY_TEST else number
-        found = f"{write(test['estimate'])} ({write(low)} to {write(high)})"
+        found = f"{write(test['estimate'])} ({span(low, high, write)})"
     wanted = {
         LOSS_TEST: test["criterion"],
         SCREEN_TEST: "AUC not clearly above or below 0.5",
@@ -310,7 +317,7 @@ def _meaning(content: Mapping[str, Any]) -> list[str]:
     if change:
         paragraphs.append(
             f"For people outside the training data, the share of recognised emotions changed by "
-            f"{points(change['estimate'])}; the 95 % interval is {points(change['low'])} to {points(change['high'])}, "
+            f"{points(change['estimate'])}; the 95 % interval is {span(change['low'], change['high'], points)}, "
             f"from resampling by {change['unit']}."
         )
     return paragraphs
