@@ -3,7 +3,7 @@
 Not a paper: the model is built anew and trained by the same recipe without the forget set. Needs the retained data.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -51,6 +51,10 @@ def unlearn(model: torch.nn.Module, material: Material, config: Config, *, seed:
         rows=retained.rows,
     )
     model.load_state_dict(fresh.state_dict())
+    if model.erasure is not None and fresh.erasure is not None:
+        # the saved losses belong to the weights; the next deletion aims at these
+        losses = {name: getattr(fresh.erasure, name) for name in ("within", "across", "trained")}
+        model.erasure = replace(model.erasure, **losses)
     after = state_of(part, items, material.forget_set.labels)
     return MethodLog(
         stopped=f"trained for {fitted.epochs} epochs",
