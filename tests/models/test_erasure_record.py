@@ -3,25 +3,28 @@
 import hashlib
 import hmac
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
+from affekt.audio import load
 from affekt.errors import CheckpointError
 from affekt.models import SIDES, ErasureRecord, MeanLoss
 
 KEY = "00" * 31 + "ff"
-PCM = st.lists(st.integers(-32767, 32767), min_size=1, max_size=40)
+PCM = st.lists(st.integers(-32768, 32767), min_size=1, max_size=40)
 
 
 def floats(samples: list[int]) -> np.ndarray:
-    return (np.array(samples, dtype=np.float64) / 32767).astype(np.float32)
+    return (np.array(samples, dtype=np.float64) / 32768).astype(np.float32)
 
 
 def test_commitment_by_hand() -> None:
-    samples = [0, 1, -1, 32767, -32767]
+    samples = [0, 1, -1, 16384, 16385, 32767, -32768]
     pcm = b"".join(value.to_bytes(2, "little", signed=True) for value in samples)
     wanted = hmac.new(bytes.fromhex(KEY), hashlib.sha256(pcm).digest(), hashlib.sha256).hexdigest()[:32]
     assert ErasureRecord(key=KEY).commitment(floats(samples)) == wanted
@@ -31,7 +34,7 @@ def test_commitment_by_hand() -> None:
 def test_only_the_16_bit_samples_count(samples: list[int], shift: float) -> None:
     record = ErasureRecord(key=KEY)
     wave = floats(samples)
-    near = (np.array(samples) + shift) / 32767
+    near = (np.array(samples) + shift) / 32768
     assert record.commitment(near) == record.commitment(wave)
     assert record.commitment(wave.astype(np.float64)) == record.commitment(wave)
 
@@ -44,6 +47,13 @@ def test_one_step_or_one_sample_more_is_another_recording(samples: list[int], da
     other[place] += 1 if other[place] < 32767 else -1
     names = {record.commitment(floats(each)) for each in (samples, other, [*samples, 0])}
     assert len(names) == 3
+
+
+def test_a_16_bit_file_is_named_by_the_samples_it_holds(tmp_path: Path) -> None:
+    samples = np.arange(-32768, 32768, dtype=np.int16)
+    soundfile.write(tmp_path / "a.wav", samples, 16000, subtype="PCM_16")
+    wanted = hmac.new(bytes.fromhex(KEY), hashlib.sha256(samples.astype("<i2").tobytes()).digest(), hashlib.sha256)
+    assert ErasureRecord(key=KEY).commitment(load(tmp_path / "a.wav")) == wanted.hexdigest()[:32]
 
 
 def test_loud_samples_are_clipped_not_wrapped() -> None:

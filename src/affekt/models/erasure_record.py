@@ -53,7 +53,8 @@ class ErasureRecord:
 
     def commitment(self, waveform: Waveform) -> str:
         """The keyed name of a recording: depends on its 16-bit samples (16 kHz mono) alone."""
-        pcm = np.clip(np.rint(np.asarray(waveform, dtype=np.float64) * 32767), -32768, 32767).astype("<i2")
+        # 32768, as decoders divide by it: every 16-bit file gives back the very samples it holds
+        pcm = np.clip(np.rint(np.asarray(waveform, dtype=np.float64) * 32768), -32768, 32767).astype("<i2")
         digest = hashlib.sha256(pcm.tobytes()).digest()
         return hmac.new(bytes.fromhex(self.key), digest, hashlib.sha256).hexdigest()[:32]
 
