@@ -37,14 +37,14 @@ def kill_after(steps: int) -> Callable[[str, int, int], None]:
     ("family", "options", "changes"),
     [
         ("logmel-cnn", {}, {"epochs": 40, "learning_rate": 3e-3}),
-        ("zhao19", {"hidden": 32}, {"epochs": 25, "learning_rate": 3e-3}),
-        ("emo18", {"hidden": 32}, {"epochs": 25, "learning_rate": 3e-3}),
+        ("zhao19", {"hidden": 32}, {"epochs": 18, "learning_rate": 3e-3}),
+        ("emo18", {"hidden": 32}, {"epochs": 18, "learning_rate": 3e-3}),
     ],
 )
 def test_eight_clips_are_learned_by_heart(
     tone_split: Split, family: str, options: dict[str, Any], changes: dict[str, Any]
 ) -> None:
-    began = time.perf_counter()
+    began = time.process_time()  # others may share the machine
     names = ["s1", "s2"]
     rows = [i for i, name in enumerate(tone_split.train.table["speaker"]) if name in names]
     picked = sorted(rows, key=lambda i: i % 4)[:8]
@@ -61,7 +61,7 @@ def test_eight_clips_are_learned_by_heart(
     logits = predict_rows(fitted.model, FeatureStore(fitted.model, train), range(8))
     assert (logits.argmax(1) == train.labels()).all()
     assert min(entry["dev_loss"] for entry in fitted.history) < 0.2
-    assert time.perf_counter() - began < 20
+    assert time.process_time() - began < 20
 
 
 def test_the_same_seed_gives_the_same_weights(quick_fit: Fit) -> None:

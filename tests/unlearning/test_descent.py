@@ -207,6 +207,15 @@ def test_the_gradient_clip_bounds_the_step() -> None:
     assert float(model.weight.detach()) == pytest.approx(-0.02, abs=1e-5)
 
 
+@pytest.mark.parametrize(("optimizer", "ways"), [("sgd", [1.0, 1.9, 2.71]), ("adam", [1.0, 1.0, 1.0])])
+def test_steps_under_a_constant_slope(optimizer: Any, ways: list[float]) -> None:
+    """Momentum 0.9 adds up; Adam goes its learning rate at every step."""
+    model = Scale(3.0)
+    config = DescentConfig(optimizer=optimizer, learning_rate=0.01, stop="steps", max_steps=3)
+    run(model, config, loss=lambda _: model.weight)
+    assert float(model.weight.detach()) == pytest.approx(3.0 - 0.01 * sum(ways), abs=1e-5)
+
+
 def test_details_are_kept() -> None:
     log = run(Scale(3.0), DescentConfig(stop="steps", max_steps=1), details={"relabels": [1]})
     assert log.details["relabels"] == [1]
