@@ -73,10 +73,10 @@ def loss(mean: float) -> Interval:
     ("before", "after", "failure"),
     [
         (0.1, 1.0, None),
-        (0.1, 0.76, None),
-        (0.1, 0.74, "under-forgotten"),
-        (0.1, 1.24, None),
-        (0.1, 1.26, "over-forgotten"),
+        (0.1, 0.56, None),
+        (0.1, 0.54, "under-forgotten"),
+        (0.1, 1.44, None),
+        (0.1, 1.46, "over-forgotten"),
         (1.5, 1.5, None),  # was beyond the target before and was left there
         (1.5, 1.2, None),
         (1.5, 1.6, "over-forgotten"),

@@ -59,6 +59,10 @@ class ModelConfig:
                 f"unknown model family {self.family!r}; one of {', '.join(sorted(FAMILIES))} was expected; "
                 "choose one of these."
             )
+        if self.sample_rate != 16000:
+            raise ConfigError(
+                f"sample_rate is {self.sample_rate}; 16000 was expected, the rate of every family; resample instead."
+            )
         if len(self.classes) < 2 or len(set(self.classes)) != len(self.classes):
             raise ConfigError(
                 f"a model needs two or more different classes (got {list(self.classes)}); "

@@ -183,7 +183,7 @@ def _loss_plot(content: Mapping[str, Any], evidence: Evidence) -> tuple[str, str
         "How sure the model is of the right emotion. After good forgetting the second row looks like those below, "
         "neither surer (still remembered) nor much less sure (forgotten too hard). Each thick line is an average"
         + (
-            ", the dashed line the average over recordings that were held out of training."
+            ", the dashed line the average to expect had these recordings been held out of training."
             if target is not None
             else "."
         )
@@ -343,7 +343,12 @@ def _appendix(content: Mapping[str, Any]) -> list[tuple[str, str]]:
         rows += [("Details", details)] if details else []
     target = content["target_loss"]
     rows += [
-        ("Target loss", "none saved" if target is None else f"{target:.4f} (mean over recordings not trained on)"),
+        (
+            "Target loss",
+            "none saved"
+            if target is None
+            else f"{target:.4f} (loss before plus the gap between recordings not trained on and trained ones)",
+        ),
         ("Classes", ", ".join(model["classes"])),
         ("Parameters", f"{model['parameters']:,}"),
     ]

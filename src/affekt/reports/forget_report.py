@@ -17,7 +17,7 @@ from affekt.reports.verdict import MINIMUM_COUNT, SUCCESS, TESTS, VERDICTS, unte
 from affekt.training import Progress, run_record
 from affekt.types import PathLike
 from affekt.unlearning import DEFAULT_METHOD, METHODS, ForgetResult, Needs, Retained, forget, method_config
-from affekt.unlearning.harness import saved_target
+from affekt.unlearning.harness import expected_loss
 
 __all__ = ["ForgetReport", "forget_with_report"]
 
@@ -101,7 +101,7 @@ def forget_with_report(
     result: ForgetResult | None = None
     evidence: Evidence | None = None
     after = before
-    target = saved_target(before, request.scope)
+    target: float | None = None
     if request.trained:
         rest: Rest | None = None
         retained: Retained | None = None
@@ -117,6 +117,7 @@ def forget_with_report(
         if not isinstance(result.model, EmotionModel):
             raise TypeError(f"{method} gave no EmotionModel")
         after = result.model
+        target = expected_loss(before, request.scope, result.log.loss_before)
         tell("measuring", 2, 4)
         rest = rest or rest_of(before, others)
         models = {"before": before, "after": after} | ({} if reference is None else {"retrained": reference})

@@ -101,7 +101,7 @@ def evaluate(
     corpus = with_classes(corpus, model.classes)
     if not len(corpus):
         raise DataError("there is nothing to evaluate (got 0 utterances); at least one was expected; choose another.")
-    store = store or FeatureStore(model, corpus, memory_gib=0.0)
+    store = store or FeatureStore(model, corpus)
     logits = predict_rows(model, store, np.arange(len(corpus)))
     return score_logits(
         logits,

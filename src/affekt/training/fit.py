@@ -181,6 +181,11 @@ def fit(
                 progress(f"epoch {state.epoch + 1}", done + 1, total)
         scores = _dev_scores(model, dev_store, dev_labels)
         dev_loss = float(broadcast(torch.tensor([scores["dev_loss"]], device=device))[0])
+        if not math.isfinite(dev_loss):
+            raise DataError(
+                f"training diverged in epoch {state.epoch + 1} (the loss on the development speakers is {dev_loss}); "
+                "a finite loss was expected; lower learning_rate."
+            )
         state.history.append({"loss": running / len(rows), **scores, "dev_loss": dev_loss})
         state.epoch += 1
         if state.best_loss is None or dev_loss < state.best_loss:

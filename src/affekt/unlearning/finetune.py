@@ -21,7 +21,7 @@ NEEDS = frozenset({Needs.FORGET_SET, Needs.RETAINED_DATA})
 class Config(RetainedConfig):
     """Settings of ``finetune``."""
 
-    max_steps: int = 100
+    max_steps: int = 50
     """Steps on the retained data."""
     stop: str = "steps"  # type: ignore[assignment]
     """Fine-tuning has no target of its own: it makes all its steps."""

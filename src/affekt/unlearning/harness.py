@@ -185,6 +185,16 @@ def saved_gap(model: EmotionModel, scope: Scope) -> float | None:
     return target - model.erasure.trained.loss
 
 
+def expected_loss(model: EmotionModel, scope: Scope, loss_before: float) -> float | None:
+    """What the loss of a forget set should be had the model never heard it, in nats; None if nothing was saved.
+
+    The loss before plus the saved gap between held-out and training recordings (not less than the loss before), which
+    keeps what is particular to these recordings; or the saved loss of held-out recordings where no gap is known.
+    """
+    gap = saved_gap(model, scope)
+    return saved_target(model, scope) if gap is None else loss_before + max(0.0, gap)
+
+
 def _module(method: str) -> ModuleType:
     if method not in METHODS:
         raise ConfigError(f"unknown method {method!r}; one of {', '.join(METHODS)} was expected; choose one of these.")

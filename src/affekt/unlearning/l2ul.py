@@ -34,7 +34,7 @@ NEEDS = frozenset({Needs.FORGET_SET, Needs.SAVED_STATISTICS})
 class Config(AnchoredConfig):
     """Settings of ``l2ul``."""
 
-    attack: AttackConfig = field(default_factory=lambda: AttackConfig(norm="l2", epsilon=0.01))
+    attack: AttackConfig = field(default_factory=lambda: AttackConfig(norm="l2", epsilon=0.02))
     """Targeted copies; the L2 ball of the paper."""
 
 
