@@ -11,7 +11,7 @@ def test_docs_are_up_to_date() -> None:
 
 def test_every_command_is_there() -> None:
     text = document()
-    for command in ("demo", "train", "evaluate", "predict", "forget", "compare"):
+    for command in ("demo", "train", "evaluate", "predict", "forget", "compare", "cross-validate"):
         assert f"\n### affekt {command}\n" in text
     for command in ("show", "check", "import"):
         assert f"\n#### affekt corpus {command}\n" in text
