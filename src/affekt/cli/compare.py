@@ -1,5 +1,6 @@
 """affekt compare."""
 
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -43,7 +44,7 @@ def compare(
         seeds: Trained models; each has its own test speakers.
         draws: Forget sets of every size for every seed.
         model: Model family: logmel-cnn, emo18 or zhao19.
-        config: TOML file with a table [train] and tables [methods.NAME] of settings.
+        config: TOML file with a table [train], tables [methods.NAME] of settings, relearn_steps and retained_sample.
         workers: Processes that share the work.
         output: How to show the result.
     """
@@ -53,18 +54,23 @@ def compare(
     from affekt.unlearning import METHODS
     from affekt.unlearning.compare import DEFAULT_METHODS, CompareConfig
 
-    train, settings = recipe(model), {}
+    train, settings, probes = recipe(model), {}, {}
     if config is not None:
         values = read_toml(config)
-        check_keys(values, ["methods", "train"], path=config)
+        tables = ("methods", "train")
+        check_keys(values, [*tables, "relearn_steps", "retained_sample"], path=config)
+        plain = {key: value for key, value in values.items() if key not in tables}
+        probes = overrides(plain, CompareConfig, path=config)
         train = recipe(
             model, **overrides(subtable(values, "train", path=config), TrainConfig, path=config, where="train.")
         )
-        tables = subtable(values, "methods", path=config)
-        check_keys(tables, METHODS, path=config)
+        chosen_settings = subtable(values, "methods", path=config)
+        check_keys(chosen_settings, METHODS, path=config)
         settings = {
-            name: overrides(subtable(tables, name, path=config), METHODS[name].Config, path=config, where=f"{name}.")
-            for name in tables
+            name: overrides(
+                subtable(chosen_settings, name, path=config), METHODS[name].Config, path=config, where=f"{name}."
+            )
+            for name in chosen_settings
         }
     chosen = CompareConfig(
         corpus=corpus,
@@ -76,8 +82,11 @@ def compare(
         seeds=seeds,
         train=train,
         settings=settings,
+        **probes,
     )
     with output.progress() as progress:
-        results = compare_with_report(chosen, out, workers=workers, progress=progress)
+        results = compare_with_report(
+            chosen, out, workers=workers, command=["affekt", *sys.argv[1:]], progress=progress
+        )
     output.show(results, [(out / "results.md").read_text(encoding="utf-8").rstrip()])
     return 0

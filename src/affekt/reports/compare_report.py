@@ -2,7 +2,7 @@
 
 import shlex
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -18,7 +18,12 @@ __all__ = ["compare_with_report"]
 
 
 def compare_with_report(
-    config: CompareConfig, out: PathLike, *, workers: int = 1, progress: Progress | None = None
+    config: CompareConfig,
+    out: PathLike,
+    *,
+    workers: int = 1,
+    command: Sequence[str] | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Compare the methods and write ``results.json``, ``results.md``, ``plot.svg``, ``report.html``, ``run.json``.
 
@@ -29,6 +34,7 @@ def compare_with_report(
         config: what is compared.
         out: a new folder.
         workers: processes.
+        command: the words of the command that asked for it, kept with the results; None writes one that would do.
         progress: called after every cell.
 
     Returns:
@@ -52,7 +58,7 @@ def compare_with_report(
         {
             "format": "affekt-comparison",
             "format_version": 1,
-            "command": command_line(config),
+            "command": command_line(config) if command is None else shlex.join(command),
             "run": record,
             **found,
             "chance": 1.0 / len(found["classes"]),
