@@ -47,7 +47,9 @@ def test_forgets_a_speaker(
     assert snapshot(shared) == before
 
 
-def test_text_says_the_verdict_and_where_the_report_is(affekt: Affekt, shared: Path, quick: Path, tmp_path: Path) -> None:
+def test_text_says_the_verdict_and_where_the_report_is(
+    affekt: Affekt, shared: Path, quick: Path, tmp_path: Path
+) -> None:
     line = [
         "forget",
         shared / "model",

@@ -30,5 +30,5 @@ def demo(
 
     with output.progress() as progress:
         report = run_demo(out, seed=seed, progress=progress)
-    output.show(report.to_json(), report.summary)
+    output.show(report.to_json(), [*report.summary, f"Report: {report.report_path}"])
     return 0 if report.succeeded else 1

@@ -67,7 +67,7 @@ def forget(
             retrained=retrained,
             progress=progress,
         )
-    output.show(report.to_json(), report.summary)
+    output.show(report.to_json(), [*report.summary, f"Report: {report.report_path}"])
     return 0 if report.succeeded else 1
 
 
