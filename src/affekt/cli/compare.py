@@ -44,11 +44,13 @@ def compare(
         seeds: Trained models; each has its own test speakers.
         draws: Forget sets of every size for every seed.
         model: Model family: logmel-cnn, emo18 or zhao19.
-        config: TOML file with a table [train], tables [methods.NAME] of settings, relearn_steps and retained_sample.
+        config: TOML file with tables [train], [options] of the network and [methods.NAME], relearn_steps and
+            retained_sample.
         workers: Processes that share the work.
         output: How to show the result.
     """
     from affekt.cli.settings import check_keys, overrides, read_toml, subtable
+    from affekt.models import FAMILIES
     from affekt.reports import compare_with_report
     from affekt.training import TrainConfig, recipe
     from affekt.unlearning import METHODS
@@ -57,10 +59,12 @@ def compare(
     train, settings, probes = recipe(model), {}, {}
     if config is not None:
         values = read_toml(config)
-        tables = ("methods", "train")
+        tables = ("methods", "options", "train")
         check_keys(values, [*tables, "relearn_steps", "retained_sample"], path=config)
         plain = {key: value for key, value in values.items() if key not in tables}
         probes = overrides(plain, CompareConfig, path=config)
+        options = subtable(values, "options", path=config)
+        probes["options"] = overrides(options, FAMILIES[model][1], path=config, where="options.")
         train = recipe(
             model, **overrides(subtable(values, "train", path=config), TrainConfig, path=config, where="train.")
         )

@@ -26,6 +26,8 @@ class TrainConfig:
     """Weigh classes by N / (K n_c)."""
     patience: int = 12
     """Stop when the loss on the development speakers has not fallen for this many epochs; the best epoch is kept."""
+    keep_last: bool = False
+    """Keep the last epoch instead of the best one on the development speakers; nothing is stopped early then."""
     crop_seconds: float | None = None
     """Train on random stretches of at most this length; None: whole utterances. Evaluation is always whole."""
     gradient_clip: float = 1.0

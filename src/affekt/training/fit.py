@@ -156,7 +156,7 @@ def fit(
     model.to(device)
     weights = None if weights is None else weights.to(device)
     classifier, prepared = accelerator.prepare(_Classifier(model), optimizer)
-    while state.epoch < config.epochs and state.epoch - state.best_epoch < config.patience:
+    while state.epoch < config.epochs and (config.keep_last or state.epoch - state.best_epoch < config.patience):
         torch.manual_seed(_seed("epoch", seed, state.epoch, accelerator.process_index))
         generator = np.random.default_rng([_seed("order", seed) % 2**32, state.epoch])
         model.train()
@@ -188,7 +188,7 @@ def fit(
             )
         state.history.append({"loss": running / len(rows), **scores, "dev_loss": dev_loss})
         state.epoch += 1
-        if state.best_loss is None or dev_loss < state.best_loss:
+        if config.keep_last or state.best_loss is None or dev_loss < state.best_loss:
             state.best_loss, state.best_epoch, state.best = dev_loss, state.epoch, _copy(model)
         if file is not None and accelerator.is_main_process:
             save_checkpoint(

@@ -85,6 +85,8 @@ class CompareConfig:
     """Training seeds; each has its own test and development speakers."""
     train: TrainConfig | None = None
     """Training recipe; None is the family's."""
+    options: dict[str, Any] = field(default_factory=dict)
+    """Sizes of the network and its augmentation that differ from the family's defaults."""
     relearn_steps: int = 10
     """Steps of the relearning probe."""
     retained_sample: int = 256
@@ -243,7 +245,7 @@ def _train_original(config: CompareConfig, work: Path, seed: int) -> None:
     if (folder / "original.json").is_file():
         return
     split = by_speaker(open_corpus(config.corpus), seed=seed)
-    report = train_split(split, family=config.family, config=config.train, seed=seed)
+    report = train_split(split, family=config.family, config=config.train, options=config.options, seed=seed)
     if not (folder / "model").exists():
         report.model.save_pretrained(folder / "model")
     write_json(folder / "original.json", {"seed": seed, **report.to_json()})
