@@ -27,6 +27,10 @@ NEEDS = frozenset({Needs.FORGET_SET, Needs.SAVED_STATISTICS})
 class Config(DescentConfig):
     """Settings of ``amun``."""
 
+    learning_rate: float = 1e-3
+    """Step size."""
+    max_steps: int = 150
+    """Steps at most."""
     attack: AttackConfig = field(default_factory=lambda: AttackConfig(norm="l2", epsilon=0.002, steps=10, copies=1))
     """The attack; its radius is the middle of those tried."""
 

@@ -37,6 +37,8 @@ NEEDS = frozenset({Needs.FORGET_SET, Needs.SAVED_STATISTICS})
 class Config(AnchoredConfig):
     """Settings of ``forget_set_alone``."""
 
+    learning_rate: float = 5e-4
+    """Step size."""
     attack: AttackConfig = field(default_factory=AttackConfig)
     """Targeted copies of the recordings."""
     clip: Literal["drift", "gradient", "importance-max", "importance-min", "none", "perturbation"] = "importance-max"

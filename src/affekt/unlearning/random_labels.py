@@ -25,6 +25,9 @@ NEEDS = frozenset({Needs.FORGET_SET, Needs.SAVED_STATISTICS})
 class Config(DescentConfig):
     """Settings of ``random_labels``."""
 
+    learning_rate: float = 5e-4
+    """Step size."""
+
 
 def unlearn(model: torch.nn.Module, material: Material, config: Config, *, seed: int) -> MethodLog:
     """Lower the cross-entropy of random wrong labels on the forget set, in place."""
