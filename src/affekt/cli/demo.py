@@ -18,8 +18,8 @@ def demo(
 ) -> int:
     """Show the whole way on the built-in corpus: train, forget one speaker, report.
 
-    The corpus is synthetic, so that no data are needed; it is made on this machine when it is first used. Takes about
-    three minutes on two cores.
+    The corpus is synthetic, so that no data are needed; it is made on this machine when it is first used. Takes less
+    than three minutes on two cores. The verdict is shown as it is, and the exit code is 0 even if it says failed.
 
     Args:
         out: Folder to write; it must not exist yet.
@@ -31,4 +31,4 @@ def demo(
     with output.progress() as progress:
         report = run_demo(out, seed=seed, progress=progress)
     output.show(report.to_json(), [*report.summary, f"Report: {report.report_path}"])
-    return 0 if report.succeeded else 1
+    return 0  # the story was told to its end, whatever its verdict

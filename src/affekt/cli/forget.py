@@ -18,7 +18,7 @@ def forget(
     out: Path,
     speaker: str | None = None,
     utterances: Path | None = None,
-    method: str = "forget_set_alone",
+    method: str = "amun",
     config: Path | None = None,
     retrained: Path | None = None,
     seed: Annotated[int, Parameter(validator=validators.Number(gte=0, lt=2**31))] = 0,
@@ -37,7 +37,7 @@ def forget(
         speaker: Forget everything this speaker said.
         utterances: Forget these utterances: a file with one utterance id a line, or a .csv file with a column
             utterance.
-        method: forget_set_alone, l2ul, amun, boundary_shrink, gradient_ascent or random_labels; the references
+        method: amun, forget_set_alone, l2ul, boundary_shrink, gradient_ascent or random_labels; the references
             retrain, finetune and random_labels_retained also read the rest of the corpus.
         config: TOML file with settings that differ from the method's defaults.
         retrained: Directory of a model retrained without these recordings, to compare with.
