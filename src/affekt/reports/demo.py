@@ -1,17 +1,14 @@
 """The whole story on synthetic voices: train, forget one speaker, compare with a retrained model, report."""
 
-import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from affekt.corpora import Corpus, Split, by_speaker, open_corpus
-from affekt.files import check_new_folder, new_folder, write_json
-from affekt.models import tensor_digest
+from affekt.files import check_new_folder, new_folder
 from affekt.reports.forget_report import ForgetReport, forget_with_report
-from affekt.training import Progress, TrainConfig, TrainReport, recipe, run_record, train_split
+from affekt.training import Progress, TrainConfig, recipe, train_split, write_trained
 from affekt.types import PathLike
 
 __all__ = ["demo"]
@@ -54,14 +51,12 @@ def demo(
     without = Split(train=split.train.without_speakers(speaker), dev=split.dev, test=split.test)
     with new_folder(out) as folder:
         for name, part in (("model", split), ("retrained", without)):
-            _train(
-                part,
-                folder / name,
-                config=config or recipe(FAMILY),
-                options=options,
-                seed=seed,
-                progress=_step(name, tell),
+            trained = train_split(
+                part, family=FAMILY, config=config, options=options, seed=seed, progress=_step(name, tell)
             )
+            (folder / name).mkdir()
+            settings = config or recipe(FAMILY)
+            write_trained(folder / name, trained, config=settings, seed=seed, data_sha256=corpus.digest)
         report = forget_with_report(
             folder / "model",
             corpus,
@@ -80,23 +75,3 @@ def _step(name: str, tell: Progress) -> Progress:
     """Progress of one of the two trainings."""
     words = {"model": "training on everybody", "retrained": "training without the person, for comparison"}[name]
     return lambda message, done, total: tell(f"{words}: {message}", done, total)
-
-
-def _train(
-    split: Split, folder: Path, *, config: TrainConfig, options: dict[str, Any] | None, seed: int, progress: Progress
-) -> TrainReport:
-    """Train on a split and write the model directory, as ``affekt train`` would."""
-    started = time.perf_counter()
-    report = train_split(split, family=FAMILY, config=config, options=options, seed=seed, progress=progress)
-    folder.mkdir()
-    report.model.write_into(folder)
-    content = {
-        "config": asdict(config),
-        "model": FAMILY,
-        "seed": seed,
-        "model_sha256": tensor_digest(report.model),
-        "seconds": time.perf_counter() - started,
-        "metrics": report.to_json(),
-    }
-    write_json(folder / "run.json", run_record("train", **content))
-    return report

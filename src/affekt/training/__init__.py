@@ -1,6 +1,6 @@
 """The one training loop and what stands around it.
 
-- :func:`train`, :func:`train_split`, :class:`TrainReport`: a corpus becomes a model
+- :func:`train`, :func:`train_split`, :func:`write_trained`, :class:`TrainReport`: a corpus becomes a model
 - :func:`fit`, :func:`build_model`, :class:`FitResult`: the loop
 - :class:`TrainConfig`, :func:`recipe`, :data:`RECIPES`: its settings
 - :func:`evaluate`, :func:`score_logits`, :class:`Evaluation`: a model over a corpus, with intervals
@@ -16,7 +16,7 @@ from affekt.training.features import FeatureStore, length_batches, pad_features
 from affekt.training.fit import FitResult, Progress, build_model, fit, is_held_out
 from affekt.training.predict import predict_rows
 from affekt.training.record import code_digest, run_record
-from affekt.training.train import TrainReport, train, train_split
+from affekt.training.train import TrainReport, train, train_split, write_trained
 from affekt.training.workers import run_tasks
 
 __all__ = [
@@ -45,4 +45,5 @@ __all__ = [
     "train",
     "train_split",
     "with_classes",
+    "write_trained",
 ]

@@ -22,7 +22,7 @@ from affekt.training.predict import predict_rows
 from affekt.training.record import run_record
 from affekt.types import PathLike
 
-__all__ = ["TrainReport", "commit", "train", "train_split"]
+__all__ = ["TrainReport", "commit", "train", "train_split", "write_trained"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,23 +115,26 @@ def train(
     )
     if accelerator.is_main_process:
         with new_folder(out) as folder:
-            report.model.write_into(folder)
-            write_json(
-                folder / "run.json",
-                run_record(
-                    "train",
-                    config=asdict(config or recipe(family)),
-                    model=family,
-                    seed=seed,
-                    data_sha256=corpus.digest,
-                    model_sha256=tensor_digest(report.model),
-                    seconds=report.seconds,
-                    metrics=report.to_json(),
-                ),
-            )
+            write_trained(folder, report, config=config or recipe(family), seed=seed, data_sha256=corpus.digest)
         clear_checkpoint(checkpoint)
     accelerator.wait_for_everyone()
     return report
+
+
+def write_trained(folder: Path, report: TrainReport, *, config: TrainConfig, seed: int, data_sha256: str) -> None:
+    """Write the model directory's files and run.json into an existing folder."""
+    report.model.write_into(folder)
+    record = run_record(
+        "train",
+        config=asdict(config),
+        model=report.model.config.family,
+        seed=seed,
+        data_sha256=data_sha256,
+        model_sha256=tensor_digest(report.model),
+        seconds=report.seconds,
+        metrics=report.to_json(),
+    )
+    write_json(folder / "run.json", record)
 
 
 def train_split(
