@@ -1,6 +1,5 @@
 """The whole story on synthetic voices: train, forget one speaker, compare with a retrained model, report."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
