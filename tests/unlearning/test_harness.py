@@ -188,14 +188,14 @@ def test_copies_are_shared_through_the_cache(trained: EmotionModel, forget_set: 
     changes = {"attack": {"steps": 2, "copies": 1}, "max_steps": 2, "stop": "steps"}
     config = method_config("forget_set_alone", **changes)
     runs = [
-        forget(trained, forget_set, config=each, cache=cache, seed=4)
+        forget(trained, forget_set, method="forget_set_alone", config=each, cache=cache, seed=4)
         for each in (config, method_config("forget_set_alone", **changes, elastic="none"), config)
     ]
     assert [run.log.details["attack_reused"] for run in runs] == [False, True, True]
     assert tensor_digest(runs[0].model) == tensor_digest(runs[2].model)
-    alone = forget(trained, forget_set, config=config, seed=4)
+    alone = forget(trained, forget_set, method="forget_set_alone", config=config, seed=4)
     assert tensor_digest(alone.model) == tensor_digest(runs[0].model)
-    other = forget(trained, forget_set, config=config, cache=cache, seed=5)
+    other = forget(trained, forget_set, method="forget_set_alone", config=config, cache=cache, seed=5)
     assert not other.log.details["attack_reused"]
 
 
