@@ -11,10 +11,6 @@ WORKERS ?= 2
 
 VENV := .venv
 BIN := $(VENV)/bin
-# glibc gives large tensors back to the system after every step and faults them in again at the next; keeping them
-# halves the time of a training step of the end-to-end networks (elsewhere these names mean nothing)
-export MALLOC_MMAP_THRESHOLD_ ?= 8589934592
-export MALLOC_TRIM_THRESHOLD_ ?= 17179869184
 # one thread a worker: two workers with all threads each are slower than one
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS)
 
