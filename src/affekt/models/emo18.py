@@ -23,6 +23,12 @@ class Emo18Options:
 
     hidden: int = 256
     """Width of the LSTM."""
+    width: float = 1.0
+    """Share of the published channels that the convolutions have, for quick experiments; 1 is the published network."""
+
+    def channels(self, published: int) -> int:
+        """Channels of a stage that has ``published`` of them in the paper's code."""
+        return max(1, round(self.width * published))
 
 
 class Emo18(RawNetwork):
@@ -32,9 +38,9 @@ class Emo18(RawNetwork):
         super().__init__(
             n_classes,
             stages=(
-                Stage(channels=64, kernel=8, pool=10),
-                Stage(channels=128, kernel=6, pool=8),
-                Stage(channels=256, kernel=6, pool=8),
+                Stage(channels=options.channels(64), kernel=8, pool=10),
+                Stage(channels=options.channels(128), kernel=6, pool=8),
+                Stage(channels=options.channels(256), kernel=6, pool=8),
             ),
             activation=nn.LeakyReLU,
             hidden=options.hidden,

@@ -24,6 +24,12 @@ class Zhao19Options:
 
     hidden: int = 256
     """Width of the LSTM."""
+    width: float = 1.0
+    """Share of the published channels that the convolutions have, for quick experiments; 1 is the published network."""
+
+    def channels(self, published: int) -> int:
+        """Channels of a stage that has ``published`` of them in the paper's code."""
+        return max(1, round(self.width * published))
 
 
 class Zhao19(RawNetwork):
@@ -32,7 +38,9 @@ class Zhao19(RawNetwork):
     def __init__(self, n_classes: int, options: Zhao19Options) -> None:
         super().__init__(
             n_classes,
-            stages=tuple(Stage(channels=channels, kernel=3, pool=4) for channels in (64, 64, 128, 128)),
+            stages=tuple(
+                Stage(channels=options.channels(channels), kernel=3, pool=4) for channels in (64, 64, 128, 128)
+            ),
             activation=nn.ELU,
             hidden=options.hidden,
         )
