@@ -4,6 +4,7 @@
 #   make check   static checks and the fast tests, before every commit
 #   make docs    the documentation, into docs/_build/html
 #   make papers  write docs/papers.md again from the method files
+#   make results write docs/results.md again from results/
 #   make clean   remove what the targets above made, except .venv and the demo folders
 
 PYTHON ?= python3
@@ -14,7 +15,7 @@ BIN := $(VENV)/bin
 # one thread a worker: two workers with all threads each are slower than one
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS)
 
-.PHONY: help demo test check lint docs papers clean
+.PHONY: help demo test check lint docs papers results clean
 .DELETE_ON_ERROR:
 
 help:
@@ -41,11 +42,15 @@ lint: $(VENV)/.test-stamp
 # -E: pages also depend on modules that Sphinx does not know of, such as those of inherited settings
 docs: $(VENV)/.test-stamp
 	$(BIN)/python docs/generate_papers.py --check
+	$(BIN)/python docs/generate_results.py --check
 	$(BIN)/python -m sphinx -E -W --keep-going -q -b html docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
 papers: $(VENV)/.test-stamp
 	$(BIN)/python docs/generate_papers.py
+
+results: $(VENV)/.test-stamp
+	$(BIN)/python docs/generate_results.py
 
 clean:
 	rm -rf build dist docs/_build docs/api .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
