@@ -47,8 +47,10 @@ def compare_with_report(
     out = check_new_folder(out)
     work = out.with_name(f".{out.name}.comparing")
     found = plain(compare(config, work, workers=workers, progress=progress))
+    words = command_line(config) if command is None else shlex.join(command)
     record = run_record(
         "compare",
+        command_line=words,
         config=asdict(config),
         data_sha256=found["data_sha256"],
         workers=workers,
@@ -58,7 +60,7 @@ def compare_with_report(
         {
             "format": "affekt-comparison",
             "format_version": 1,
-            "command": command_line(config) if command is None else shlex.join(command),
+            "command": words,
             "run": record,
             **found,
             "chance": 1.0 / len(found["classes"]),
