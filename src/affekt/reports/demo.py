@@ -14,6 +14,26 @@ __all__ = ["demo"]
 
 FAMILY = "logmel-cnn"
 
+RECIPE = recipe(
+    FAMILY,
+    epochs=20,
+    learning_rate=3e-3,
+    label_smoothing=0.0,
+    weight_decay=0.0,
+    keep_last=True,
+    heldout_fraction=0.12,
+)
+OPTIONS = {
+    "dropout": 0.0,
+    "head_dropout": 0.0,
+    "stretch": 0.0,
+    "shift_bands": 0,
+    "mask_bands": 0,
+    "mask_frames": 0,
+}
+"""The demonstration trains without augmentation and keeps the last epoch, so that the model memorises its training
+speakers: the recipe of ``affekt train`` leaves so little memory of a person that there is nothing to show."""
+
 
 def demo(
     out: PathLike,
@@ -33,8 +53,8 @@ def demo(
         out: a new folder.
         seed: decides the split, the weights and who is forgotten.
         corpus: another corpus than the built-in one.
-        config: another recipe than the family's.
-        options: other sizes of the network than the family's defaults.
+        config: another recipe than :data:`RECIPE`.
+        options: other sizes and augmentation of the network than :data:`OPTIONS`.
         progress: called as the work goes on.
 
     Raises:
@@ -50,11 +70,12 @@ def demo(
     without = Split(train=split.train.without_speakers(speaker), dev=split.dev, test=split.test)
     with new_folder(out) as folder:
         for name, part in (("model", split), ("retrained", without)):
+            settings = config or RECIPE
+            sizes = OPTIONS if options is None else options
             trained = train_split(
-                part, family=FAMILY, config=config, options=options, seed=seed, progress=_step(name, tell)
+                part, family=FAMILY, config=settings, options=sizes, seed=seed, progress=_step(name, tell)
             )
             (folder / name).mkdir()
-            settings = config or recipe(FAMILY)
             write_trained(folder / name, trained, config=settings, seed=seed, data_sha256=corpus.digest)
         report = forget_with_report(
             folder / "model",
