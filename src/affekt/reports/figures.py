@@ -118,9 +118,12 @@ def loss_figure(strips: Sequence[Strip], *, target: float | None, alt: str) -> s
                 axes.text(
                     limit, base + 0.1, f"mean loss {strip.losses.mean():.1f}, off the picture", ha="right", fontsize=9
                 )
-        shares = [
-            share for share in (0.99, 0.7, 0.5, 0.3, 0.2, 0.1, 0.05, 0.02, 0.01, 0.001, 1e-4) if -np.log(share) <= limit
-        ]
+        shares: list[float] = []
+        for share in (0.99, 0.7, 0.5, 0.3, 0.2, 0.1, 0.05, 0.02, 0.01, 0.001, 1e-4):
+            # a label needs about a fourteenth of the axis
+            room = -np.log(share) + np.log(shares[-1]) if shares else limit
+            if -np.log(share) <= limit and room >= limit / 14:
+                shares.append(share)
         axes.set_xticks([-np.log(share) for share in shares], [_percent(share) for share in shares])
         axes.set_xlim(0.0, limit)
         axes.set_ylim(-0.25, len(strips) + 0.02)
