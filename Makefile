@@ -57,7 +57,7 @@ clean:
 	find src tests docs benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamps are older than pyproject.toml when dependencies may have changed: then pip looks again.
-$(VENV)/.demo-stamp: EXTRAS := voices
+$(VENV)/.demo-stamp: EXTRAS := torch,voices
 $(VENV)/.test-stamp: EXTRAS := voices,test,docs
 $(VENV)/.demo-stamp $(VENV)/.test-stamp: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

@@ -8,13 +8,22 @@
 """
 
 from affekt.models.emo18 import Emo18, Emo18Options
-from affekt.models.emotion_model import FAMILIES, FORMAT_VERSION, EmotionModel, ModelConfig, tensor_digest
+from affekt.models.emotion_model import (
+    ATTRIBUTES,
+    FAMILIES,
+    FORMAT_VERSION,
+    EmotionModel,
+    Heads,
+    ModelConfig,
+    tensor_digest,
+)
 from affekt.models.erasure_record import SIDES, ErasureRecord, MeanLoss
 from affekt.models.logmel_cnn import LogmelCnn, LogmelCnnOptions
 from affekt.models.pooling import AttentiveStatisticsPooling, masked_mean
 from affekt.models.zhao19 import Zhao19, Zhao19Options
 
 __all__ = [
+    "ATTRIBUTES",
     "FAMILIES",
     "FORMAT_VERSION",
     "SIDES",
@@ -23,6 +32,7 @@ __all__ = [
     "Emo18Options",
     "EmotionModel",
     "ErasureRecord",
+    "Heads",
     "LogmelCnn",
     "LogmelCnnOptions",
     "MeanLoss",

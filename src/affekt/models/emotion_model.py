@@ -9,7 +9,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 import torch
 from safetensors import SafetensorError
@@ -26,7 +26,7 @@ from affekt.models.model_card import model_card
 from affekt.models.zhao19 import Zhao19, Zhao19Options
 from affekt.types import PathLike
 
-__all__ = ["FAMILIES", "FORMAT_VERSION", "EmotionModel", "ModelConfig", "tensor_digest"]
+__all__ = ["ATTRIBUTES", "FAMILIES", "FORMAT_VERSION", "EmotionModel", "Heads", "ModelConfig", "tensor_digest"]
 
 FORMAT_VERSION = 1
 
@@ -36,6 +36,19 @@ FAMILIES: dict[str, tuple[type[nn.Module], type[Any]]] = {
     "zhao19": (Zhao19, Zhao19Options),
 }
 """Family name -> (network, its options)."""
+
+
+ATTRIBUTES: Final = ("arousal", "valence", "dominance")
+"""Names of the attributes a model can estimate, in the order of a corpus table."""
+
+
+class Heads(NamedTuple):
+    """What a model says about a batch."""
+
+    logits: Tensor
+    """One a class, (B, K); K is 0 for a model of attributes alone."""
+    attributes: Tensor
+    """One an attribute, (B, A); 0 and 1 are the ends of the raters' scale. A is 0 for a model of emotions alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +63,12 @@ class ModelConfig:
     """Values of the family's options that differ from their defaults."""
     sample_rate: int = 16000
     """Hz of the waveforms the model expects."""
+    attributes: tuple[str, ...] = ()
+    """Which of :data:`ATTRIBUTES` it estimates, in the order of the outputs."""
+    attribute_range: tuple[float, float] = (0.0, 1.0)
+    """Ends of the scale the raters used, such as 1 and 7; estimates are given on it."""
+    multi_label: bool = False
+    """Whether an utterance can have several emotions: those with a probability above 1 / K."""
     history: tuple[dict[str, Any], ...] = ()
     """What was done to the weights, oldest first: one training, then any number of deletions."""
 
@@ -63,7 +82,16 @@ class ModelConfig:
             raise ConfigError(
                 f"sample_rate is {self.sample_rate}; 16000 was expected, the rate of every family; resample instead."
             )
-        if len(self.classes) < 2 or len(set(self.classes)) != len(self.classes):
+        if len(set(self.attributes)) < len(self.attributes) or not set(self.attributes) <= set(ATTRIBUTES):
+            raise ConfigError(
+                f"attributes are {', '.join(self.attributes)}; each of {', '.join(ATTRIBUTES)} at most once was "
+                "expected; correct their names."
+            )
+        low, high = self.attribute_range
+        if not low < high:
+            raise ConfigError(f"attribute_range is {low} to {high}; a rising pair was expected; correct it.")
+        enough = len(self.classes) >= 2 or (not self.classes and bool(self.attributes))
+        if not enough or len(set(self.classes)) != len(self.classes):
             raise ConfigError(
                 f"a model needs two or more different classes (got {list(self.classes)}); "
                 "check the corpus's emotion column."
@@ -88,7 +116,8 @@ class EmotionModel(nn.Module):
         self.config = config
         self.erasure = erasure
         network, options = FAMILIES[config.family]
-        self.network = network(len(config.classes), _options(options, config.options))
+        outputs = len(config.classes) + len(config.attributes)
+        self.network = network(outputs, _options(options, config.options))
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -100,10 +129,15 @@ class EmotionModel(nn.Module):
         features, counts = self.network.front_end(waveforms, lengths)  # type: ignore[operator]
         return features, counts
 
+    def heads(self, features: Tensor, lengths: Tensor) -> Heads:
+        """The learned part: what :meth:`front_end` gave -> logits (B, K) and attributes (B, A)."""
+        outputs: Tensor = self.network.classify(features, lengths)  # type: ignore[operator]
+        size = len(self.classes)
+        return Heads(logits=outputs[:, :size], attributes=outputs[:, size:])
+
     def classify(self, features: Tensor, lengths: Tensor) -> Tensor:
-        """The learned part: what :meth:`front_end` gave -> logits (B, K)."""
-        logits: Tensor = self.network.classify(features, lengths)  # type: ignore[operator]
-        return logits
+        """The learned part as a classifier: what :meth:`front_end` gave -> logits (B, K)."""
+        return self.heads(features, lengths).logits
 
     def forward(self, waveforms: Tensor, lengths: Tensor) -> Tensor:
         """Waveforms (B, T) float32 in [-1, 1] and lengths (B,) in samples -> logits (B, K)."""
@@ -235,6 +269,9 @@ def _read_config(path: Path) -> dict[str, Any]:
             "options": dict(config["options"]),
             "sample_rate": int(config["sample_rate"]),
             "history": tuple(config["history"]),
+            "attributes": tuple(config.get("attributes", ())),
+            "attribute_range": tuple(map(float, config.get("attribute_range", (0.0, 1.0)))),
+            "multi_label": bool(config.get("multi_label", False)),
             "weights_sha256": str(config["weights_sha256"]),
         }
     except (KeyError, TypeError, ValueError) as error:

@@ -1,0 +1,1 @@
+"""Encoders: waveforms, texts and speakers become representations."""
