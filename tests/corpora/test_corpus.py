@@ -172,6 +172,17 @@ def test_write_and_open_again(corpus: Corpus, tmp_path: Path, file_format: str) 
     assert back.table["take"].cast(pl.Int64).to_list() == [1, 2, 3, 4]
 
 
+def test_the_scale_is_kept_and_holds(tmp_path: Path) -> None:
+    table = pl.DataFrame({"file": ["a.wav", "b.wav"], "arousal": [1.0, 7.0], "valence": [None, 2.5]})
+    rated = Corpus(name="rated", root=tmp_path, table=table, scale=(1, 7))
+    assert open_corpus(rated.write(tmp_path / "out")).scale == (1.0, 7.0)
+    assert Corpus(name="rated", root=tmp_path, table=table).scale is None
+    with pytest.raises(DataError, match="'b' .* has arousal 7; a value on the scale from 1 to 5 was expected"):
+        Corpus(name="rated", root=tmp_path, table=table, scale=(1, 5))
+    with pytest.raises(DataError, match=r"scale .* is \[7, 1\]; its two ends in rising order"):
+        Corpus(name="rated", root=tmp_path, table=table, scale=(7, 1))
+
+
 def test_write_keeps_awkward_words(tmp_path: Path) -> None:
     name = 'a "b" \\ \n \x7f ü 🎤'
     corpus = Corpus(name=name, root=tmp_path, table=TABLE, classes=("joy", "anger", name), synthetic=True)

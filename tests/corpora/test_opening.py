@@ -67,6 +67,8 @@ def test_the_word_builtin() -> None:
         ('classes = "joy"', "a list of texts was expected"),
         ("classes = [1]", "a list of texts was expected"),
         ('synthetic = "no"', "bool was expected"),
+        ("scale = [1]", "a pair of numbers was expected"),
+        ('scale = ["1", "7"]', "a pair of numbers was expected"),
         ("name = ", "no valid TOML"),
     ],
 )

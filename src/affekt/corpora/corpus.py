@@ -49,6 +49,8 @@ class Corpus:
     """What the recordings may be used for."""
     synthetic: bool = False
     """Whether the voices are made by a machine."""
+    scale: tuple[float, float] | None = None
+    """Ends of the raters' scale of arousal, valence and dominance, such as (1, 7); None where it is not known."""
 
     def __post_init__(self) -> None:
         table = canonical_table(self.table, where=f"corpus '{self.name}'")
@@ -60,6 +62,8 @@ class Corpus:
                 f"classes of corpus '{self.name}' repeat a name (got {', '.join(classes)}); name each once."
             )
         object.__setattr__(self, "classes", classes)
+        if self.scale is not None:
+            object.__setattr__(self, "scale", self._checked_scale(self.scale))
         if self.ratings is not None:
             ratings = canonical_ratings(self.ratings, table["utterance"], where=f"the ratings of corpus '{self.name}'")
             object.__setattr__(self, "ratings", ratings)
@@ -234,9 +238,28 @@ class Corpus:
             f"classes = [{', '.join(_toml(emotion) for emotion in self.classes)}]",
             f"synthetic = {str(self.synthetic).lower()}",
         ]
+        if self.scale is not None:
+            lines.append(f"scale = [{self.scale[0]!r}, {self.scale[1]!r}]")
         if root is not None:
             lines.append(f"root = {_toml(root.resolve().as_posix())}")
         return "\n".join(lines) + "\n"
+
+    def _checked_scale(self, scale: Sequence[float]) -> tuple[float, float]:
+        """The ends of the scale, rising, with every attribute of the table between them."""
+        if len(scale) != 2 or not scale[0] < scale[1]:
+            raise DataError(
+                f"the scale of corpus '{self.name}' is {list(scale)}; its two ends in rising order were expected, such "
+                "as [1, 7]; correct it."
+            )
+        low, high = float(scale[0]), float(scale[1])
+        for name in ("arousal", "valence", "dominance"):
+            outside = self.table.filter((pl.col(name) < low) | (pl.col(name) > high))
+            if outside.height:
+                raise DataError(
+                    f"utterance '{outside['utterance'][0]}' of corpus '{self.name}' has {name} {outside[name][0]:g}; a "
+                    f"value on the scale from {low:g} to {high:g} was expected; correct it or the scale."
+                )
+        return low, high
 
     def _copy_audio(self, folder: Path) -> None:
         """Copy every recording to the same relative path under a folder."""

@@ -22,6 +22,7 @@ _KEYS: Final[dict[str, type]] = {
     "licence": str,
     "classes": list,
     "synthetic": bool,
+    "scale": list,
     "root": str,
 }
 
@@ -78,6 +79,7 @@ def open_corpus(source: PathLike, *, classes: Sequence[str] | None = None) -> Co
         source=header.get("source", ""),
         licence=header.get("licence", ""),
         synthetic=header.get("synthetic", False),
+        scale=header.get("scale"),
     )
 
 
@@ -101,8 +103,12 @@ def _read_header(path: Path) -> dict[str, Any]:
         if key not in _KEYS:
             raise DataError(f"unknown key '{key}' in {path}; {nearest(key, _KEYS)}.")
         kind = _KEYS[key]
-        fits = isinstance(value, kind) and (not isinstance(value, list) or all(isinstance(item, str) for item in value))
+        if key == "scale":
+            fits = isinstance(value, list) and len(value) == 2 and all(type(item) in (int, float) for item in value)
+        else:
+            items = value if isinstance(value, list) else []
+            fits = isinstance(value, kind) and all(isinstance(item, str) for item in items)
         if not fits:
-            wanted = "a list of texts" if kind is list else kind.__name__
+            wanted = "a pair of numbers" if key == "scale" else "a list of texts" if kind is list else kind.__name__
             raise DataError(f"'{key}' in {path} is {value!r}; {wanted} was expected; correct the file.")
     return header

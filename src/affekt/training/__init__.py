@@ -4,7 +4,7 @@
 - :func:`fit`, :func:`build_model`, :class:`FitResult`: the loop
 - :class:`TrainConfig`, :func:`recipe`, :data:`RECIPES`: its settings
 - :func:`evaluate`, :func:`score_logits`, :class:`Evaluation`: a model over a corpus, with intervals
-- :func:`predict_rows`, :class:`FeatureStore`: logits and front-end features, batched by length
+- :func:`predict_heads`, :func:`predict_rows`, :class:`FeatureStore`: outputs and front-end features, batched by length
 - :func:`cross_validate`, :class:`CrossValidation`: every speaker is a test speaker once
 - :func:`run_record`: what goes into run.json; :func:`run_tasks`: work over a few processes
 """
@@ -14,7 +14,7 @@ from affekt.training.cross_validate import CrossValidation, cross_validate
 from affekt.training.evaluate import Evaluation, evaluate, rows_of_side, score_logits, with_classes
 from affekt.training.features import FeatureStore, length_batches, pad_features
 from affekt.training.fit import FitResult, Progress, build_model, fit, is_held_out
-from affekt.training.predict import predict_rows
+from affekt.training.predict import PredictedHeads, predict_heads, predict_rows
 from affekt.training.record import code_digest, run_record
 from affekt.training.train import TrainReport, train, train_split, write_trained
 from affekt.training.workers import run_tasks
@@ -25,6 +25,7 @@ __all__ = [
     "Evaluation",
     "FeatureStore",
     "FitResult",
+    "PredictedHeads",
     "Progress",
     "TrainConfig",
     "TrainReport",
@@ -36,6 +37,7 @@ __all__ = [
     "is_held_out",
     "length_batches",
     "pad_features",
+    "predict_heads",
     "predict_rows",
     "recipe",
     "rows_of_side",
