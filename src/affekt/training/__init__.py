@@ -1,7 +1,8 @@
 """The one training loop and what stands around it.
 
 - :func:`train`, :func:`train_split`, :func:`write_trained`, :class:`TrainReport`: a corpus becomes a model
-- :func:`fit`, :func:`build_model`, :class:`FitResult`: the loop
+- :func:`fit`, :func:`model_for`, :func:`build_model`, :class:`FitResult`: the loop
+- :func:`targets_of`, :class:`Targets`, :class:`Objective`: what is learned: emotions, votes, attributes
 - :class:`TrainConfig`, :func:`recipe`, :data:`RECIPES`: its settings
 - :func:`evaluate`, :func:`score_logits`, :class:`Evaluation`: a model over a corpus, with intervals
 - :func:`predict_heads`, :func:`predict_rows`, :class:`FeatureStore`: outputs and front-end features, batched by length
@@ -13,9 +14,10 @@ from affekt.training.config import RECIPES, TrainConfig, recipe
 from affekt.training.cross_validate import CrossValidation, cross_validate
 from affekt.training.evaluate import Evaluation, evaluate, rows_of_side, score_logits, with_classes
 from affekt.training.features import FeatureStore, length_batches, pad_features
-from affekt.training.fit import FitResult, Progress, build_model, fit, is_held_out
+from affekt.training.fit import FitResult, Progress, build_model, fit, is_held_out, model_for
 from affekt.training.predict import PredictedHeads, predict_heads, predict_rows
 from affekt.training.record import code_digest, run_record
+from affekt.training.targets import Objective, TargetBatch, Targets, attribute_range, targets_of
 from affekt.training.train import TrainReport, train, train_split, write_trained
 from affekt.training.workers import run_tasks
 
@@ -25,10 +27,14 @@ __all__ = [
     "Evaluation",
     "FeatureStore",
     "FitResult",
+    "Objective",
     "PredictedHeads",
     "Progress",
+    "TargetBatch",
+    "Targets",
     "TrainConfig",
     "TrainReport",
+    "attribute_range",
     "build_model",
     "code_digest",
     "cross_validate",
@@ -36,6 +42,7 @@ __all__ = [
     "fit",
     "is_held_out",
     "length_batches",
+    "model_for",
     "pad_features",
     "predict_heads",
     "predict_rows",
@@ -44,6 +51,7 @@ __all__ = [
     "run_record",
     "run_tasks",
     "score_logits",
+    "targets_of",
     "train",
     "train_split",
     "with_classes",

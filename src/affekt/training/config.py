@@ -1,7 +1,7 @@
 """The settings of a training run, with one recipe a model family."""
 
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, Literal
 
 from affekt.errors import ConfigError
 
@@ -12,6 +12,17 @@ __all__ = ["RECIPES", "TrainConfig", "recipe"]
 class TrainConfig:
     """Settings of :func:`affekt.training.fit`."""
 
+    target: Literal["hard", "soft", "multi-label"] = "hard"
+    """What emotions are learned from: hard, the column emotion; soft, the shares of the raters' votes; multi-label, the
+    same shares, where every emotion with a share above 1 / K counts as heard (the rule of EMO-SUPERB)."""
+    secondary_weight: float = 0.0
+    """Votes that a rater's secondary emotions count for, in soft and multi-label targets; the primary one counts 1."""
+    emotions: bool = True
+    """Learn emotions; false: attributes alone."""
+    attributes: tuple[str, ...] = ()
+    """Learn these too, out of arousal, valence and dominance: the loss is 1 - CCC, summed over them."""
+    attribute_weight: float = 1.0
+    """Weight of the attributes' loss beside that of the emotions."""
     epochs: int = 30
     """Passes over the training set at most."""
     batch_size: int = 32
@@ -23,7 +34,7 @@ class TrainConfig:
     label_smoothing: float = 0.1
     """Share of the target that is spread over all classes."""
     class_weights: bool = True
-    """Weigh classes by N / (K n_c)."""
+    """Weigh classes: by N / (K n_c) with hard targets, by the effective number of votes with others."""
     patience: int = 12
     """Stop when the loss on the development speakers has not fallen for this many epochs; the best epoch is kept."""
     keep_last: bool = False
@@ -47,11 +58,20 @@ class TrainConfig:
             ("patience", 1, 100_000),
             ("gradient_clip", 1e-12, 1e12),
             ("heldout_fraction", 0.0, 0.5),
+            ("secondary_weight", 0.0, 1.0),
+            ("attribute_weight", 1e-6, 1e6),
             ("memory_gib", 0.0, 1e6),
         ):
             value = getattr(self, name)
             if not low <= value <= high:
                 raise ConfigError(f"{name} is {value}; a value from {low} to {high} was expected; change it.")
+        if self.target not in ("hard", "soft", "multi-label"):
+            raise ConfigError(f"target is '{self.target}'; hard, soft or multi-label was expected; change it.")
+        if not self.emotions and not self.attributes:
+            raise ConfigError(
+                "there is nothing to learn (emotions is false and attributes is empty); one of them was expected; name "
+                "attributes such as arousal."
+            )
         if self.crop_seconds is not None and self.crop_seconds < 0.25:
             raise ConfigError(f"crop_seconds is {self.crop_seconds}; at least 0.25 s was expected; change it.")
 

@@ -16,7 +16,7 @@ from affekt.files import read_json, removed_if_unused, write_json
 from affekt.training.config import TrainConfig, recipe
 from affekt.training.evaluate import score_logits
 from affekt.training.features import FeatureStore
-from affekt.training.fit import Progress, build_model, fit
+from affekt.training.fit import Progress, fit, model_for
 from affekt.training.predict import predict_rows
 from affekt.training.workers import run_tasks
 
@@ -146,7 +146,7 @@ def _fold(config: CrossValidation, work: Path, family: str, seed: int, fold: int
     corpus = open_corpus(config.corpus)
     split = _splits(corpus, config)[fold]
     train_config = config.recipe(family)
-    model = build_model(family, corpus.classes, seed=1000 * seed + fold)
+    model = model_for(split.train, train_config, family=family, seed=1000 * seed + fold)
     fitted = fit(model, split.train, split.dev, config=train_config, seed=1000 * seed + fold)
     logits = predict_rows(model, FeatureStore(model, split.test), np.arange(len(split.test)))
     row_of = {name: row for row, name in enumerate(corpus.table["utterance"].to_list())}

@@ -18,16 +18,16 @@ from torch import Tensor, nn
 
 from affekt.corpora import Corpus
 from affekt.errors import CheckpointError, DataError, ProtocolError
-from affekt.losses import class_weights, cross_entropy
-from affekt.metrics import uar
-from affekt.models import EmotionModel, ErasureRecord, MeanLoss, ModelConfig
+from affekt.metrics import ccc, uar
+from affekt.models import EmotionModel, ErasureRecord, Heads, MeanLoss, ModelConfig
 from affekt.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from affekt.training.config import TrainConfig
 from affekt.training.features import FeatureStore, length_batches, pad_features
-from affekt.training.predict import predict_rows
+from affekt.training.predict import predict_heads, predict_rows
+from affekt.training.targets import Objective, Targets, attribute_range, targets_of
 from affekt.types import IntArray
 
-__all__ = ["FitResult", "Progress", "build_model", "fit", "is_held_out", "make_accelerator"]
+__all__ = ["FitResult", "Progress", "build_model", "fit", "is_held_out", "make_accelerator", "model_for"]
 
 Progress = Callable[[str, int, int], None]
 """Called with a message, the steps done and the steps in all."""
@@ -42,21 +42,53 @@ class FitResult:
     epochs: int
     best_epoch: int
     history: tuple[dict[str, float], ...]
-    """One entry an epoch: training loss, loss and UAR on the development speakers."""
+    """One entry an epoch: training loss; loss, UAR and CCC of each attribute on the development speakers."""
     trained_rows: tuple[int, ...]
     """Rows of the training corpus that were trained on."""
     heldout_rows: tuple[int, ...]
     """Rows of the training corpus that were held out to measure the loss within speakers."""
+    without_target: int
+    """How many rows were left out because nobody voted for a class or rated an attribute (never with hard targets)."""
     seconds: float
 
 
 def build_model(
-    family: str, classes: tuple[str, ...], *, seed: int, options: dict[str, Any] | None = None
+    family: str,
+    classes: tuple[str, ...],
+    *,
+    seed: int,
+    options: dict[str, Any] | None = None,
+    attributes: tuple[str, ...] = (),
+    attribute_range: tuple[float, float] = (0.0, 1.0),
+    multi_label: bool = False,
 ) -> EmotionModel:
     """A model with fresh weights drawn from ``seed``; the global random state is left as it was."""
+    config = ModelConfig(
+        family=family,
+        classes=classes,
+        options=dict(options or {}),
+        attributes=attributes,
+        attribute_range=attribute_range,
+        multi_label=multi_label,
+    )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(_seed("weights", seed))
-        return EmotionModel(ModelConfig(family=family, classes=classes, options=dict(options or {})))
+        return EmotionModel(config)
+
+
+def model_for(
+    corpus: Corpus, config: TrainConfig, *, family: str, seed: int, options: dict[str, Any] | None = None
+) -> EmotionModel:
+    """A fresh model with the heads that a configuration asks for, for the classes and the scale of a corpus."""
+    return build_model(
+        family,
+        corpus.classes if config.emotions else (),
+        seed=seed,
+        options=options,
+        attributes=config.attributes,
+        attribute_range=attribute_range(corpus, config.attributes),
+        multi_label=config.emotions and config.target == "multi-label",
+    )
 
 
 def make_accelerator() -> Accelerator:
@@ -99,7 +131,8 @@ def fit(
     batch.
 
     Args:
-        model: fresh weights from :func:`build_model`, or others to go on from.
+        model: fresh weights from :func:`model_for` or :func:`build_model`, or others to go on from. What is frozen in
+            it (``requires_grad`` is false) stays as it is.
         train: utterances to learn from; a small share is held out, see :attr:`TrainConfig.heldout_fraction`.
         dev: utterances of other speakers.
         config: settings.
@@ -123,19 +156,24 @@ def fit(
     train_store, dev_store = stores or tuple(
         FeatureStore(model, corpus, memory_gib=config.memory_gib / 2) for corpus in (train, dev)
     )
-    labels, dev_labels = train.labels(), dev.labels()
+    targets = targets_of(train, model.config, config)
+    dev_targets = targets_of(dev, model.config, config)
+    usable = np.isin(np.arange(len(train)), targets.usable)
     held_by = seed if heldout_seed is None else heldout_seed
     utterances = train.table["utterance"].to_list()
     held = np.array([is_held_out(name, seed=held_by, fraction=config.heldout_fraction) for name in utterances])
     used = np.arange(len(train)) if rows is None else np.asarray(rows, dtype=np.int64)
+    without_target = int((~usable[used]).sum())
+    used = used[usable[used]]
     rows, heldout_rows = used[~held[used]], used[held[used]]
     if not len(rows):
         raise DataError("no utterance is left to train on; at least one was expected; lower heldout_fraction.")
     lengths = [train_store.length(int(row)) for row in rows]
     crop = None if config.crop_seconds is None else max(1, round(config.crop_seconds * train_store.frames_per_second()))
-    weights = class_weights(labels[rows], len(model.classes)) if config.class_weights else None
+    objective = Objective(config, targets, rows, n_classes=len(model.classes))
 
-    optimizer = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+    learned = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(learned, lr=config.learning_rate, weight_decay=config.weight_decay)
     steps_per_epoch = math.ceil(len(rows) / config.batch_size)
     total = steps_per_epoch * config.epochs
     state = _RunState(best=_copy(model))
@@ -148,14 +186,14 @@ def fit(
                 f"the checkpoint {file} belongs to another run (other settings, seed or data); resume with what it was "
                 "started with, or remove it."
             )
-        model.load_state_dict(saved.model)
+        _restore(model, saved.model)
         optimizer.load_state_dict(saved.optimizer)
         state = _RunState(best=saved.best, **saved.progress["state"])
 
     device = accelerator.device
     model.to(device)
-    weights = None if weights is None else weights.to(device)
-    classifier, prepared = accelerator.prepare(_Classifier(model), optimizer)
+    objective.to(device)
+    learner, prepared = accelerator.prepare(_LearnedHeads(model), optimizer)
     while state.epoch < config.epochs and (config.keep_last or state.epoch - state.best_epoch < config.patience):
         torch.manual_seed(_seed("epoch", seed, state.epoch, accelerator.process_index))
         generator = np.random.default_rng([_seed("order", seed) % 2**32, state.epoch])
@@ -169,17 +207,16 @@ def fit(
             items = [_crop(train_store[int(rows[i])], crop, generator) for i in batch]
             with accelerator.split_between_processes(list(range(len(batch))), apply_padding=True) as mine:
                 features, counts = pad_features([items[i] for i in mine], device=device)
-                targets = torch.as_tensor(labels[rows[batch[mine]]], device=device)
-            logits = classifier(features, counts)
-            loss = cross_entropy(logits, targets, weights=weights, label_smoothing=config.label_smoothing)
+                expected = targets.batch(rows[batch[mine]], device)
+            loss = objective.loss(learner(features, counts), expected)
             prepared.zero_grad()
             accelerator.backward(loss)
-            accelerator.clip_grad_norm_(model.parameters(), config.gradient_clip)
+            accelerator.clip_grad_norm_(learned, config.gradient_clip)
             prepared.step()
             running += float(loss.detach()) * len(batch)
             if progress is not None and accelerator.is_main_process:
                 progress(f"epoch {state.epoch + 1}", done + 1, total)
-        scores = _dev_scores(model, dev_store, dev_labels)
+        scores = _dev_scores(model, dev_store, dev_targets, objective)
         dev_loss = float(broadcast(torch.tensor([scores["dev_loss"]], device=device))[0])
         if not math.isfinite(dev_loss):
             raise DataError(
@@ -201,13 +238,13 @@ def fit(
                 ),
             )
         accelerator.wait_for_everyone()
-    model.load_state_dict(state.best)
+    _restore(model, state.best)
     model.eval()
     model.erasure = replace(
         model.erasure or ErasureRecord(),
-        within=_mean_loss(model, train_store, labels, heldout_rows),
-        across=_mean_loss(model, dev_store, dev_labels, np.arange(len(dev))),
-        trained=_mean_loss(model, train_store, labels, rows),
+        within=_mean_loss(model, train_store, targets, heldout_rows),
+        across=_mean_loss(model, dev_store, dev_targets, np.arange(len(dev))),
+        trained=_mean_loss(model, train_store, targets, rows),
     )
     return FitResult(
         model=model,
@@ -216,6 +253,7 @@ def fit(
         history=tuple(state.history),
         trained_rows=tuple(int(row) for row in rows),
         heldout_rows=tuple(int(row) for row in heldout_rows),
+        without_target=without_target,
         seconds=time.perf_counter() - started,
     )
 
@@ -225,15 +263,15 @@ def clear_checkpoint(checkpoint: Path) -> None:
     shutil.rmtree(checkpoint, ignore_errors=True)
 
 
-class _Classifier(nn.Module):
+class _LearnedHeads(nn.Module):
     """The learned part as the module that is prepared for one or many processes."""
 
     def __init__(self, model: EmotionModel) -> None:
         super().__init__()
         self.model = model
 
-    def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
-        return self.model.classify(features, lengths)
+    def forward(self, features: Tensor, lengths: Tensor) -> Heads:
+        return self.model.heads(features, lengths)
 
 
 class _RunState:
@@ -275,7 +313,7 @@ def _check_sides(model: EmotionModel, train: Corpus, dev: Corpus) -> None:
             f"speakers {', '.join(shared[:5])} are in train and dev; no speaker may be in both; "
             "use corpora.splits.by_speaker."
         )
-    if tuple(train.classes) != model.classes or tuple(dev.classes) != model.classes:
+    if model.classes and (tuple(train.classes) != model.classes or tuple(dev.classes) != model.classes):
         raise DataError(
             f"the corpus has the classes {', '.join(train.classes)} and the model {', '.join(model.classes)}; the same "
             "classes in the same order were expected; build the model from the corpus's classes."
@@ -302,25 +340,49 @@ def _crop(item: Tensor, size: int | None, generator: np.random.Generator) -> Ten
 
 
 def _copy(model: nn.Module) -> dict[str, Tensor]:
-    return {name: tensor.detach().cpu().clone() for name, tensor in model.state_dict().items()}
+    """What training changes: a frozen encoder is left out, which may be most of a model."""
+    frozen = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
+    state = model.state_dict()
+    return {name: tensor.detach().cpu().clone() for name, tensor in state.items() if name not in frozen}
 
 
-def _dev_scores(model: EmotionModel, store: FeatureStore, labels: np.ndarray[Any, Any]) -> dict[str, float]:
-    logits = predict_rows(model, store, np.arange(len(store)))
-    losses = torch.nn.functional.cross_entropy(torch.from_numpy(logits).double(), torch.as_tensor(labels))
-    return {"dev_loss": float(losses), "dev_uar": uar(labels, logits.argmax(1))}
+def _restore(model: nn.Module, state: dict[str, Tensor]) -> None:
+    """Load what :func:`_copy` gave."""
+    missing, unexpected = model.load_state_dict(state, strict=False)
+    frozen = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
+    if unexpected or not set(missing) <= frozen:
+        raise CheckpointError(
+            "the checkpoint does not fit the model (other weights); that of the same model was expected; remove it."
+        )
+
+
+def _dev_scores(model: EmotionModel, store: FeatureStore, targets: Targets, objective: Objective) -> dict[str, float]:
+    found = predict_heads(model, store, np.arange(len(store)))
+    heads = Heads(torch.from_numpy(found.logits).double(), torch.from_numpy(found.attributes).double())
+    scores = {"dev_loss": float(objective.plain_loss(heads, targets.batch(np.arange(len(store)))))}
+    labelled = targets.labels >= 0
+    if model.classes and labelled.any():
+        scores["dev_uar"] = uar(targets.labels[labelled], found.logits[labelled].argmax(1))
+    for position, name in enumerate(model.config.attributes):
+        values = targets.attributes[:, position]
+        rated = ~np.isnan(values)
+        if np.ptp(values[rated]) > 0.0:
+            scores[f"dev_ccc_{name}"] = ccc(values[rated], found.attributes[rated, position])
+    return scores
 
 
 def _mean_loss(
-    model: EmotionModel, store: FeatureStore, labels: np.ndarray[Any, Any], rows: np.ndarray[Any, Any]
+    model: EmotionModel, store: FeatureStore, targets: Targets, rows: np.ndarray[Any, Any]
 ) -> MeanLoss | None:
+    """The mean cross-entropy against the column emotion, which forgetting aims at, whatever was trained on."""
+    rows = rows[targets.labels[rows] >= 0]
     if not len(rows):
         return None
     logits = torch.from_numpy(predict_rows(model, store, rows)).double()
-    targets = torch.as_tensor(labels[rows])
+    labels = torch.as_tensor(targets.labels[rows])
     return MeanLoss(
-        loss=float(torch.nn.functional.cross_entropy(logits, targets)),
-        accuracy=float((logits.argmax(1) == targets).double().mean()),
+        loss=float(torch.nn.functional.cross_entropy(logits, labels)),
+        accuracy=float((logits.argmax(1) == labels).double().mean()),
         utterances=len(rows),
     )
 
@@ -334,7 +396,7 @@ def _fingerprint(
     dev_digest: str,
     model: EmotionModel,
 ) -> str:
-    network = [model.config.family, model.config.options, model.classes]
+    network = [model.config.family, model.config.options, model.classes, model.config.attribute_range]
     content = json.dumps(
         [asdict(config), seed, held_by, rows.tolist(), train_digest, dev_digest, *network], sort_keys=True
     )

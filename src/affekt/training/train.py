@@ -17,7 +17,7 @@ from affekt.models import EmotionModel, ErasureRecord, tensor_digest
 from affekt.training.config import TrainConfig, recipe
 from affekt.training.evaluate import Evaluation, score_logits
 from affekt.training.features import FeatureStore
-from affekt.training.fit import FitResult, Progress, build_model, clear_checkpoint, fit, make_accelerator
+from affekt.training.fit import FitResult, Progress, clear_checkpoint, fit, make_accelerator, model_for
 from affekt.training.predict import predict_rows
 from affekt.training.record import run_record
 from affekt.types import PathLike
@@ -92,11 +92,15 @@ def train(
     out = check_new_folder(out)
     if family not in known_families():
         recipe(family)  # raises the error that names the families
-    if len(corpus.classes) < 2:
-        raise DataError(
-            f"the corpus has {len(corpus.classes)} emotion(s); at least two were expected; check its emotion column."
-        )
-    corpus.labels()
+    settings = config or recipe(family)
+    if settings.emotions:
+        if len(corpus.classes) < 2:
+            raise DataError(
+                f"the corpus has {len(corpus.classes)} emotion(s); at least two were expected; check its emotion "
+                "column."
+            )
+        if settings.target == "hard":
+            corpus.labels()
     split = by_speaker(corpus, test_speakers=test_speakers, seed=seed)
     checkpoint = out.with_name(f".{out.name}.training")
     if not resume and checkpoint.exists():
@@ -152,7 +156,7 @@ def train_split(
     """Train on one split and score its development and test speakers; nothing but checkpoints is written."""
     started = time.perf_counter()
     config = config or recipe(family)
-    model = build_model(family, split.train.classes, seed=seed, options=options)
+    model = model_for(split.train, config, family=family, seed=seed, options=options)
     share = config.memory_gib / 3
     stores = {side: FeatureStore(model, getattr(split, side), memory_gib=share) for side in ("train", "dev", "test")}
     for store in stores.values():  # a damaged recording ends the run now, not after hours of training

@@ -1,0 +1,179 @@
+"""What a model shall learn of a corpus: one emotion an utterance, the raters' votes, attributes, or several at once."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from affekt.corpora import Corpus
+from affekt.corpora.ratings import soft_labels
+from affekt.errors import DataError
+from affekt.losses import ccc_loss, class_weights, cross_entropy, effective_number_weights, soft_cross_entropy
+from affekt.models import Heads, ModelConfig
+from affekt.training.config import TrainConfig
+from affekt.types import FloatArray, IntArray
+
+__all__ = ["Objective", "TargetBatch", "Targets", "attribute_range", "targets_of"]
+
+
+class TargetBatch(NamedTuple):
+    """Targets of some utterances as tensors."""
+
+    labels: Tensor
+    """Class indices, (B,); -1 where there is none."""
+    shares: Tensor | None
+    """Distributions over the classes, (B, K), for soft and multi-label targets."""
+    attributes: Tensor
+    """(B, A) on the scale of the outputs; NaN where nobody rated."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Targets:
+    """Targets of every utterance of a corpus."""
+
+    labels: IntArray
+    """Class indices, (N,); -1 where an utterance has no emotion (only with soft targets or attributes alone)."""
+    shares: FloatArray | None
+    """Distributions over the classes, (N, K), for soft and multi-label targets; NaN where nobody voted for a class."""
+    attributes: FloatArray
+    """(N, A); 0 and 1 are the ends of the raters' scale, NaN is missing."""
+
+    @property
+    def usable(self) -> IntArray:
+        """Rows with something to learn, in order."""
+        emotion = np.asarray(self.labels >= 0 if self.shares is None else ~np.isnan(self.shares).any(1))
+        rated = ~np.isnan(self.attributes).all(1) if self.attributes.shape[1] else np.zeros(len(self.labels), np.bool_)
+        return np.flatnonzero(emotion | rated)
+
+    def batch(self, rows: IntArray, device: torch.device | None = None) -> TargetBatch:
+        """The targets of some rows, as tensors."""
+        shares = None if self.shares is None else torch.as_tensor(self.shares[rows], dtype=torch.float32, device=device)
+        return TargetBatch(
+            labels=torch.as_tensor(self.labels[rows], device=device),
+            shares=shares,
+            attributes=torch.as_tensor(self.attributes[rows], dtype=torch.float32, device=device),
+        )
+
+
+def attribute_range(corpus: Corpus, attributes: tuple[str, ...]) -> tuple[float, float]:
+    """Ends of the scale that attributes are learned on: those the corpus states, else the extremes it holds.
+
+    Raises:
+        DataError: the corpus states no scale and its attributes do not vary.
+    """
+    if not attributes:
+        return 0.0, 1.0
+    if corpus.scale is not None:
+        return corpus.scale
+    values = corpus.table.select(attributes).to_numpy().astype(np.float64)
+    if np.isnan(values).all() or not np.nanmin(values) < np.nanmax(values):
+        raise DataError(
+            f"corpus '{corpus.name}' has no values of {', '.join(attributes)} that vary; ratings on one scale were "
+            "expected; fill these columns, and state the scale in corpus.toml (scale = [1, 7])."
+        )
+    return float(np.nanmin(values)), float(np.nanmax(values))
+
+
+def targets_of(corpus: Corpus, model: ModelConfig, config: TrainConfig) -> Targets:
+    """What a model shall learn of a corpus.
+
+    Args:
+        corpus: utterances; its ratings are needed for soft and multi-label targets.
+        model: classes, attributes and their range.
+        config: the kind of target.
+
+    Raises:
+        DataError: an emotion is missing or unknown (hard), there are no ratings (soft), or nothing can be learned.
+    """
+    size = len(corpus)
+    shares: FloatArray | None = None
+    labels: IntArray
+    if not model.classes:
+        labels = np.full(size, -1, np.int64)
+    elif config.target == "hard":
+        labels = corpus.labels()
+    else:
+        labels = _known_labels(corpus, model.classes)
+        shares = _shares(corpus, model.classes, config)
+    low, high = model.attribute_range
+    columns = [corpus.table[name].to_numpy().astype(np.float64) for name in model.attributes]
+    raw = np.stack(columns, axis=1) if columns else np.empty((size, 0))
+    found = Targets(labels=labels, shares=shares, attributes=(raw - low) / (high - low))
+    for position, name in enumerate(model.attributes):
+        if np.isnan(found.attributes[:, position]).all():
+            raise DataError(
+                f"corpus '{corpus.name}' has no {name} in these {size} utterances; ratings were expected; fill the "
+                "column or leave the attribute out."
+            )
+    if not len(found.usable):
+        raise DataError(f"corpus '{corpus.name}' has nothing to learn in these {size} utterances; label some of them.")
+    return found
+
+
+class Objective:
+    """The loss of a model's outputs against targets, summed over its heads.
+
+    Args:
+        config: which targets, their weights.
+        targets: of the training corpus.
+        rows: what is trained on; class weights are counted there.
+        n_classes: K.
+    """
+
+    def __init__(self, config: TrainConfig, targets: Targets, rows: IntArray, *, n_classes: int) -> None:
+        self.config = config
+        self.targets = targets
+        self.weights: Tensor | None = None
+        if n_classes and config.class_weights:
+            if targets.shares is None:
+                self.weights = class_weights(targets.labels[rows], n_classes)
+            else:
+                counts = torch.as_tensor(np.nansum(targets.shares[rows], axis=0))
+                self.weights = effective_number_weights(counts)
+
+    def to(self, device: torch.device) -> "Objective":
+        """The same objective with its weights on a device."""
+        self.weights = None if self.weights is None else self.weights.to(device)
+        return self
+
+    def loss(self, heads: Heads, batch: TargetBatch) -> Tensor:
+        """The training loss of a batch: weighted, smoothed."""
+        return self._loss(heads, batch, weights=self.weights, smoothing=self.config.label_smoothing)
+
+    def plain_loss(self, heads: Heads, batch: TargetBatch) -> Tensor:
+        """The loss that is compared between epochs: neither weighted nor smoothed."""
+        return self._loss(heads, batch, weights=None, smoothing=0.0)
+
+    def _loss(self, heads: Heads, batch: TargetBatch, *, weights: Tensor | None, smoothing: float) -> Tensor:
+        parts: list[Tensor] = []
+        if heads.logits.shape[1]:
+            parts.append(_emotion_loss(heads.logits, batch, weights=weights, smoothing=smoothing))
+        if heads.attributes.shape[1]:
+            parts.append(self.config.attribute_weight * ccc_loss(heads.attributes, batch.attributes).sum())
+        return parts[0] if len(parts) == 1 else torch.stack(parts).sum()
+
+
+def _emotion_loss(logits: Tensor, batch: TargetBatch, *, weights: Tensor | None, smoothing: float) -> Tensor:
+    if batch.shares is None:
+        return cross_entropy(logits, batch.labels, weights=weights, label_smoothing=smoothing)
+    voted = ~torch.isnan(batch.shares).any(1)
+    if not voted.any():
+        return logits.sum() * 0.0
+    return soft_cross_entropy(logits[voted], batch.shares[voted], weights=weights, label_smoothing=smoothing)
+
+
+def _known_labels(corpus: Corpus, classes: tuple[str, ...]) -> IntArray:
+    """Class indices, -1 where an utterance has no emotion or another one."""
+    index = {emotion: k for k, emotion in enumerate(classes)}
+    return np.array([index.get(emotion or "", -1) for emotion in corpus.emotions], np.int64)
+
+
+def _shares(corpus: Corpus, classes: tuple[str, ...], config: TrainConfig) -> FloatArray:
+    if corpus.ratings is None:
+        raise DataError(
+            f"corpus '{corpus.name}' has no ratings, which {config.target} targets are made of; a ratings table was "
+            "expected; add ratings.csv or train with target = 'hard'."
+        )
+    return soft_labels(corpus, classes=classes, secondary_weight=config.secondary_weight)
