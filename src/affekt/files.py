@@ -5,14 +5,23 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from affekt.errors import AffektError, DataError
 from affekt.types import PathLike
 
-__all__ = ["check_new_folder", "new_folder", "read_json", "removed_if_unused", "write_json", "write_text"]
+__all__ = [
+    "check_new_file",
+    "check_new_folder",
+    "new_file",
+    "new_folder",
+    "read_json",
+    "removed_if_unused",
+    "write_json",
+    "write_text",
+]
 
 
 def check_new_folder(path: PathLike) -> Path:
@@ -52,6 +61,49 @@ def new_folder(path: PathLike) -> Iterator[Path]:
         os.replace(temporary, check_new_folder(path))
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def check_new_file(path: PathLike) -> Path:
+    """Return ``path`` if a file may be written there: nothing must be there yet.
+
+    Raises:
+        DataError: something is there already, or the path has no last part that a name could be made of.
+    """
+    path = Path(path)
+    if path.name in ("", ".."):
+        raise DataError(f"the output file {path} has no name of its own; a new file was expected; give it a name.")
+    if path.exists() or path.is_symlink():
+        raise DataError(
+            f"the output file {path} exists already; results are never written over; choose a new name or remove it."
+        )
+    return path
+
+
+@contextmanager
+def new_file(path: PathLike) -> Iterator[Path]:
+    """Yield a temporary file beside ``path`` that takes its name when the block ends well.
+
+    When the block raises, the temporary file is removed, with the folders that were made for it.
+
+    Raises:
+        DataError: ``path`` exists.
+    """
+    path = check_new_file(path)
+    made = [folder for folder in path.parents if not folder.exists()]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o644)  # mkstemp makes it private; the result is an ordinary file
+        os.replace(temporary, check_new_file(path))
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        for folder in made:
+            with suppress(OSError):  # someone else uses it by now
+                folder.rmdir()
         raise
 
 

@@ -3,11 +3,13 @@
 from cyclopts import App, Parameter
 
 from affekt import __version__
+from affekt.cli.audit import audit
 from affekt.cli.compare import compare
 from affekt.cli.corpus import check, import_corpus, show
 from affekt.cli.cross_validate import cross_validate
 from affekt.cli.demo import demo
 from affekt.cli.evaluate import evaluate
+from affekt.cli.export import export
 from affekt.cli.forget import forget
 from affekt.cli.predict import predict
 from affekt.cli.train import train
@@ -28,9 +30,10 @@ app = App(
     suppress_keyboard_interrupt=False,
 )
 
-_corpus = App(name="corpus", help="Look at, check or import a corpus.", sort_key=1)
+_corpus = App(name="corpus", help="Look at, check, audit or import a corpus.", sort_key=1)
 _corpus.command(App(name="show", default_command=show, sort_key=1))
 _corpus.command(App(name="check", default_command=check, sort_key=2))
+_corpus.command(App(name="audit", default_command=audit, sort_key=4))
 _corpus.command(App(name="import", default_command=import_corpus, sort_key=3))
 
 # listed in the order in which people need them
@@ -39,6 +42,7 @@ app.command(_corpus)
 app.command(App(name="train", default_command=train, sort_key=2))
 app.command(App(name="evaluate", default_command=evaluate, sort_key=3))
 app.command(App(name="predict", default_command=predict, sort_key=4))
+app.command(App(name="export", default_command=export, sort_key=4))
 app.command(App(name="forget", default_command=forget, sort_key=5))
 app.command(App(name="compare", default_command=compare, sort_key=6))
 app.command(App(name="cross-validate", default_command=cross_validate, sort_key=7))

@@ -15,6 +15,20 @@ _HINTS = {
     "cross-validate": "give the same command again to go on; what is finished is kept",
 }
 
+_EXTRAS = {
+    "accelerate": "torch",
+    "safetensors": "torch",
+    "torch": "torch",
+    "peft": "hf",
+    "transformers": "hf",
+    "onnx": "export",
+    "onnxscript": "export",
+    "onnxruntime": "onnx",
+}
+"""Module that may be missing -> the extra that brings it."""
+
+_WITHOUT_TORCH = {"predict": ", or predict with a model that affekt export wrote (--onnx), which needs no torch"}
+
 _FILE_ERRORS = frozenset(
     {
         errno.EACCES,
@@ -52,9 +66,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     except AffektError as error:
         _say(str(error))
         return 2
+    except ModuleNotFoundError as error:
+        module = (error.name or "").partition(".")[0]
+        if module not in _EXTRAS:
+            raise
+        command = _command(words)
+        _say(
+            f"{'affekt ' + command if command else 'this'} needs {module}, which is not installed; the extra "
+            f"'{_EXTRAS[module]}' was expected, which brings it; run pip install 'affekt[{_EXTRAS[module]}]'"
+            f"{_WITHOUT_TORCH.get(command, '') if _EXTRAS[module] == 'torch' else ''}."
+        )
+        return 2
     except KeyboardInterrupt:
-        command = next((word for word in words if not word.startswith("-")), "")
-        _say("interrupted; " + _HINTS.get(command, "nothing was written") + ".")
+        _say("interrupted; " + _HINTS.get(_command(words), "nothing was written") + ".")
         return 130
     except BrokenPipeError:
         # whoever read standard output has seen enough; Python must not complain when it closes the stream
@@ -86,6 +110,11 @@ def _run(words: list[str]) -> int:
         _say(f"{sentence} (see {' '.join(('affekt', *commands))} --help).")
         return 2
     return result if isinstance(result, int) else 0
+
+
+def _command(words: list[str]) -> str:
+    """Which command a line calls."""
+    return next((word for word in words if not word.startswith("-")), "")
 
 
 def _say(sentence: str) -> None:

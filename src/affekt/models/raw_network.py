@@ -67,19 +67,13 @@ class RawNetwork(nn.Module):
 
     def classify(self, features: Tensor, lengths: Tensor) -> Tensor:
         """Normalised waveforms (B, T) and lengths (B,) -> logits (B, K)."""
-        shortest = steps = int(lengths.min())
-        for stage in self.stages:
-            steps = stage.steps(steps)
-        if steps < 1:
-            raise ShapeError(
-                f"a clip is too short for this network (got {shortest} samples); at least a tenth of a second at "
-                "16 kHz was expected; leave it out or add silence."
-            )
+        if not torch.compiler.is_exporting():  # a graph cannot refuse; what runs it does (affekt.prediction)
+            self._check_lengths(lengths)
         x = features.unsqueeze(1)  # (B, 1, T)
         for stage, convolution, normalisation in zip(self.stages, self.convolutions, self.normalisations, strict=True):
             x = normalisation(convolution(x))
             # the largest of increasing functions is the function of the largest: pooling first saves most of the work
-            x = self.activation(nn.functional.max_pool1d(x, stage.pool))
+            x = self.activation(_largest(x, stage.pool))
             lengths = stage.steps(lengths)
             x = x * length_mask(lengths, x.shape[2]).unsqueeze(1)
         hidden, _ = self.lstm(x.transpose(1, 2))  # (B, F, H)
@@ -90,3 +84,21 @@ class RawNetwork(nn.Module):
     def forward(self, waveforms: Tensor, lengths: Tensor) -> Tensor:
         """Waveforms (B, T) and lengths (B,) -> logits (B, K)."""
         return self.classify(*self.front_end(waveforms, lengths))
+
+    def _check_lengths(self, lengths: Tensor) -> None:
+        """Refuse clips of which no step would be left."""
+        shortest = steps = int(lengths.min())
+        for stage in self.stages:
+            steps = stage.steps(steps)
+        if steps < 1:
+            raise ShapeError(
+                f"a clip is too short for this network (got {shortest} samples); at least a tenth of a second at "
+                "16 kHz was expected; leave it out or add silence."
+            )
+
+
+def _largest(x: Tensor, size: int) -> Tensor:
+    """The largest of every ``size`` steps: (B, C, T) -> (B, C, T // size)."""
+    if torch.compiler.is_exporting():  # torch.export would fix T to that of its example in the pooling of one axis
+        return nn.functional.max_pool2d(x.unsqueeze(2), (1, size)).squeeze(2)
+    return nn.functional.max_pool1d(x, size)

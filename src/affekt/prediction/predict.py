@@ -1,0 +1,239 @@
+"""Recordings in, predictions out: read in portions, scored in batches of similar length, given back in order."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from affekt.errors import DataError, ShapeError
+from affekt.metrics import probabilities
+from affekt.prediction.recordings import Recording
+from affekt.prediction.scorer import Outputs, Scorer
+from affekt.prediction.windows import Windows, window_bounds
+from affekt.types import FloatArray, IntArray, Waveform
+
+__all__ = ["Prediction", "batches_by_length", "predict"]
+
+_PORTION_SECONDS = 600.0
+"""Audio that is read before it is scored; the last recording of a portion may go beyond it."""
+
+_BATCH_SECONDS = 60.0
+"""Audio in a batch, padding included."""
+
+_LEAST_FILL = 0.8
+"""No clip in a batch is shorter than this share of the longest: the rest would be computed for nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prediction:
+    """What a model says about a recording or a window of it."""
+
+    file: str
+    """The recording, as in :class:`~affekt.prediction.Recording`."""
+    start: float
+    """First moment in the file, seconds."""
+    end: float
+    """Last moment in the file (not included), seconds."""
+    emotion: str | None
+    """The most probable emotion; None for a model of attributes alone."""
+    emotions: tuple[str, ...] | None
+    """For a model that can hear several: those with a probability above 1 / K, most probable first; else None."""
+    probabilities: dict[str, float]
+    """One for each class; they sum to 1."""
+    attributes: dict[str, float]
+    """Estimates by name, on the raters' scale; an estimate can lie beyond its ends."""
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON values; ``emotions`` is there for a model that can hear several, attributes by their names."""
+        value: dict[str, Any] = {"file": self.file, "start": self.start, "end": self.end, "emotion": self.emotion}
+        if self.emotions is not None:
+            value["emotions"] = list(self.emotions)
+        return {**value, "probabilities": self.probabilities, **self.attributes}
+
+
+class _Clip(NamedTuple):
+    """A window of a recording."""
+
+    owner: int
+    """Position of its recording in the portion."""
+    start: float
+    end: float
+    waveform: Waveform
+
+
+def predict(
+    scorer: Scorer,
+    recordings: Iterable[Recording],
+    *,
+    windows: Windows | None = None,
+    batch_seconds: float = _BATCH_SECONDS,
+    portion_seconds: float = _PORTION_SECONDS,
+    on_bad: Callable[[Recording, DataError], None] | None = None,
+    on_done: Callable[[int], None] | None = None,
+) -> Iterator[Prediction]:
+    """Say what a model hears in recordings, in their order.
+
+    Every recording is read once and whole; in memory are at most a portion of them and one more. A prediction does not
+    depend on what else is in its batch (to float rounding).
+
+    Args:
+        scorer: the model.
+        recordings: what to listen to.
+        windows: cut each recording into windows; None takes it whole.
+        batch_seconds: audio scored at once, padding included; a longer clip is a batch of its own.
+        portion_seconds: audio read before it is scored.
+        on_bad: called with a recording that cannot be used, which is then left out; None raises instead.
+        on_done: called with the number of recordings behind us, after every batch.
+
+    Raises:
+        DataError: a recording is missing or damaged, is too short for the model, or gets a score that is no number;
+            what was given before it is right.
+    """
+    behind = 0
+    for portion in _portions(scorer.outputs.sample_rate, recordings, windows, portion_seconds, on_bad):
+
+        def scored(share: float, behind: int = behind, ahead: int = portion.done) -> None:
+            if on_done is not None:
+                on_done(behind + int(share * (ahead - behind)))
+
+        yield from _predicted(scorer, portion, batch_seconds, on_bad, scored)
+        behind = portion.done
+
+
+class _Portion(NamedTuple):
+    recordings: list[Recording]
+    clips: list[_Clip]
+    done: int
+    """Recordings up to the end of the portion, the bad ones included."""
+
+
+def _portions(
+    rate: int,
+    recordings: Iterable[Recording],
+    windows: Windows | None,
+    portion_seconds: float,
+    on_bad: Callable[[Recording, DataError], None] | None,
+) -> Iterator[_Portion]:
+    """Recordings that were read, with their windows."""
+    portion = _Portion([], [], 0)
+    samples = number = 0
+    for number, recording in enumerate(recordings, 1):
+        try:
+            waveform = recording.load(sample_rate=rate)
+        except DataError as error:
+            if on_bad is None:
+                raise
+            on_bad(recording, error)
+            continue
+        for first, last in window_bounds(len(waveform), windows, sample_rate=rate):
+            start, end = (round(recording.start + sample / rate, 6) for sample in (first, last))
+            portion.clips.append(_Clip(len(portion.recordings), start, end, waveform[first:last]))
+        portion.recordings.append(recording)
+        samples += len(waveform)
+        if samples >= portion_seconds * rate:
+            yield portion._replace(done=number)
+            portion, samples = _Portion([], [], 0), 0
+    if portion.recordings:
+        yield portion._replace(done=number)
+
+
+def _predicted(
+    scorer: Scorer,
+    portion: _Portion,
+    batch_seconds: float,
+    on_bad: Callable[[Recording, DataError], None] | None,
+    on_share: Callable[[float], None],
+) -> Iterator[Prediction]:
+    """The predictions of a portion, in the order of its clips."""
+    outputs, recordings, clips = scorer.outputs, portion.recordings, portion.clips
+    logits = np.full((len(clips), len(outputs.classes)), np.nan, np.float32)
+    attributes = np.full((len(clips), len(outputs.attributes)), np.nan, np.float32)
+    errors: dict[int, DataError] = {}
+    budget = round(batch_seconds * outputs.sample_rate)
+    scored = 0
+    for batch in batches_by_length([len(clip.waveform) for clip in clips], budget=budget):
+        try:
+            logits[batch], attributes[batch] = scorer([clips[position].waveform for position in batch])
+        except ShapeError:
+            for position in batch:  # which of them was it?
+                clip = clips[position]
+                try:
+                    logits[position], attributes[position] = (rows[0] for rows in scorer([clip.waveform]))
+                except ShapeError:
+                    errors.setdefault(clip.owner, _too_short(recordings[clip.owner], clip, outputs))
+        scored += len(batch)
+        on_share(scored / len(clips))
+    for position in np.flatnonzero(~(np.isfinite(logits).all(1) & np.isfinite(attributes).all(1))):
+        owner = clips[position].owner
+        errors.setdefault(owner, _no_number(recordings[owner], clips[position]))
+    for owner in sorted(errors):
+        if on_bad is None:
+            raise errors[owner]
+        on_bad(recordings[owner], errors[owner])
+    kept = [position for position, clip in enumerate(clips) if clip.owner not in errors]
+    if kept:
+        shares = probabilities(logits[kept]) if outputs.classes else np.empty((len(kept), 0))
+        for position, share in zip(kept, shares, strict=True):
+            clip = clips[position]
+            yield _prediction(recordings[clip.owner].file, clip, share, attributes[position], outputs)
+
+
+def batches_by_length(lengths: Sequence[int], *, budget: int) -> Iterator[IntArray]:
+    """Positions in batches of similar length, longest first.
+
+    A batch holds at most ``budget`` samples, padding included (or one clip), and no clip shorter than 0.8 of its
+    longest.
+
+    Args:
+        lengths: samples of each clip.
+        budget: samples.
+    """
+    order = np.argsort(-np.asarray(lengths, np.int64), kind="stable")
+    first = 0
+    while first < len(order):
+        longest = lengths[order[first]]
+        stop = first + 1
+        while (
+            stop < len(order)
+            and (stop + 1 - first) * longest <= budget
+            and lengths[order[stop]] >= _LEAST_FILL * longest
+        ):
+            stop += 1
+        yield order[first:stop]
+        first = stop
+
+
+def _prediction(file: str, clip: _Clip, share: FloatArray, attributes: FloatArray, outputs: Outputs) -> Prediction:
+    names = outputs.classes
+    order = np.argsort(-share, kind="stable")
+    return Prediction(
+        file=file,
+        start=clip.start,
+        end=clip.end,
+        emotion=names[int(order[0])] if names else None,
+        emotions=(
+            tuple(names[int(k)] for k in order if share[k] > 1 / len(names)) if outputs.multi_label and names else None
+        ),
+        probabilities=dict(zip(names, share.tolist(), strict=True)),
+        attributes=dict(zip(outputs.attributes, attributes.tolist(), strict=True)),
+    )
+
+
+def _too_short(recording: Recording, clip: _Clip, outputs: Outputs) -> DataError:
+    return DataError(
+        f"{_named(recording)} from {clip.start:g} to {clip.end:g} s is too short for this model (got "
+        f"{len(clip.waveform)} samples at {outputs.sample_rate} Hz); more was expected; leave it out, or take longer "
+        "segments or windows."
+    )
+
+
+def _no_number(recording: Recording, clip: _Clip) -> DataError:
+    return DataError(
+        f"the model gives {_named(recording)} from {clip.start:g} to {clip.end:g} s a score that is no number (got NaN "
+        "or infinity); finite scores were expected; check the recording and the model."
+    )
+
+
+def _named(recording: Recording) -> str:
+    return "standard input" if recording.content is not None else recording.file
