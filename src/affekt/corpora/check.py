@@ -1,6 +1,5 @@
 """Check a corpus: read every recording once and say what is wrong with which utterance."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 
 from affekt.audio import info, level_db
+from affekt.audio.fingerprint import pcm_digest
 from affekt.corpora.corpus import Corpus
 from affekt.corpora.table import nearest
 from affekt.errors import ConfigError, DataError
@@ -139,7 +139,7 @@ def check(
             else:
                 problems += _sound_problems(waveform, rate, silence_db=silence_db, clipped_fraction=clipped_fraction)
                 if not any(kind == "silent" for kind, _ in problems):
-                    first = first_of.setdefault(_pcm_digest(waveform), utterance)
+                    first = first_of.setdefault(pcm_digest(waveform), utterance)
                     if first != utterance:
                         problems.append(("duplicated", f"it sounds exactly like utterance '{first}'; leave one out."))
         findings += (Finding(kind=kind, utterance=utterance, message=message) for kind, message in problems)
@@ -193,9 +193,3 @@ def _sound_problems(
     fraction = float(np.mean(np.abs(waveform) >= _FULL_SCALE))
     if fraction >= clipped_fraction:
         yield "clipped", f"{100 * fraction:.2f} % of its samples are at full scale; record it at a lower level."
-
-
-def _pcm_digest(waveform: Waveform) -> bytes:
-    """SHA-256 of the samples as 16-bit numbers."""
-    scaled = np.clip(np.round(waveform.astype(np.float64) * 32768.0), -32768, 32767)
-    return hashlib.sha256(scaled.astype("<i2").tobytes()).digest()

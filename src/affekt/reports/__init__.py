@@ -4,9 +4,11 @@
 - :data:`VERDICTS`, :func:`verdict`: the closed vocabulary, and how it follows from the recorded tests
 - :func:`compare_with_report`, :func:`tabulate`: every method beside retraining, as JSON, Markdown, plot and page
 - :func:`cross_validate_with_report`: families with every speaker as a test speaker once, as JSON and Markdown
+- :func:`write_audit`: what the sides of a corpus share, and what shortcuts score, as JSON and a page
 - :func:`demo`: train, forget and report from nothing, on synthetic voices
 """
 
+from affekt.reports.audit_report import write_audit
 from affekt.reports.compare_report import compare_with_report
 from affekt.reports.compare_table import tabulate
 from affekt.reports.cross_validation_report import cross_validate_with_report
@@ -23,4 +25,5 @@ __all__ = [
     "forget_with_report",
     "tabulate",
     "verdict",
+    "write_audit",
 ]
