@@ -85,3 +85,31 @@ def test_impossible_settings() -> None:
         CrossValidation(corpus="x", families=("resnet",))
     with pytest.raises(ConfigError, match="unknown setting 'epoch'"):
         CrossValidation(corpus="x", train={"logmel-cnn": {"epoch": 3}})
+
+
+def test_variants_of_a_family_stand_beside_each_other(tone_folder: Path, tmp_path: Path) -> None:
+    small = "logmel-cnn:width=16:epochs=1"
+    config = CrossValidation(
+        corpus=str(tone_folder),
+        families=("logmel-cnn", small),
+        folds=2,
+        seeds=1,
+        train=QUICK,
+        options={"logmel-cnn": {"channels": (4, 6, 8)}},
+    )
+    assert config.recipe(small).epochs == 1
+    assert config.recipe("logmel-cnn").epochs == 2
+    assert config.network(small) == {"channels": (4, 6, 8), "width": 16}
+    rows = cross_validate(config, tmp_path)["rows"]
+    assert [row["family"] for row in rows] == ["logmel-cnn", small]
+    assert rows[0]["uar_minus_first"] is None
+    difference = rows[1]["uar_minus_first"]
+    values = [row["pooled"]["uar"]["estimate"] for row in rows]
+    assert difference["estimate"] == pytest.approx(values[1] - values[0])
+    assert difference["low"] <= difference["estimate"] <= difference["high"]
+    assert difference["unit"] == "speaker (6)"
+
+
+def test_a_model_is_named_once(tone_folder: Path) -> None:
+    with pytest.raises(ConfigError, match="a model is given twice"):
+        CrossValidation(corpus=str(tone_folder), families=("emo18", "emo18"))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from affekt.corpora import Corpus
 from affekt.errors import ConfigError, DataError
 from affekt.training import recipe
-from affekt.unlearning.compare import CompareConfig, MethodSpec, compare, draw_forget_set, parse_method
+from affekt.unlearning.compare import CompareConfig, compare, draw_forget_set
 
 TIMES = {"seconds", "time_ratio", "attack_seconds"}
 
@@ -157,17 +157,6 @@ def test_draws_that_are_impossible(tone_corpus: Corpus) -> None:
         draw_forget_set(tone_corpus, trained, size="72", forget_from="random", seed=0, draw=0)
     with pytest.raises(DataError, match="no training speaker has 13 utterances"):
         draw_forget_set(tone_corpus, trained, size="13", forget_from="speaker", seed=0, draw=0)
-
-
-def test_methods_with_settings_are_read() -> None:
-    assert parse_method("amun") == MethodSpec(name="amun", method="amun")
-    text = "l2ul:stop=zero:learning_rate=0.001:adversarial=false"
-    assert parse_method(text) == MethodSpec(
-        name=text, method="l2ul", changes={"stop": "zero", "learning_rate": 0.001, "adversarial": False}
-    )
-    for bad in ("amun:stop", "amun:=3"):
-        with pytest.raises(ConfigError, match="is not a method with settings; name:setting=value was expected"):
-            parse_method(bad)
 
 
 @pytest.mark.parametrize(

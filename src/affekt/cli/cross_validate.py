@@ -33,27 +33,37 @@ def cross_validate(
     Args:
         corpus: A corpus folder, a .csv or .parquet table, or the word builtin.
         out: Folder for results.json and results.md.
-        models: Model families, separated by commas: logmel-cnn, emo18, zhao19.
+        models: Model families, separated by commas: logmel-cnn, emo18, zhao19, encoder. Settings follow after colons,
+            as in encoder:layer=2:epochs=20.
         folds: Speaker folds; one speaker is left out at a time if not given.
         seeds: Trainings of every fold.
-        config: TOML file with a table of training settings for each family.
+        config: TOML file with a table of training settings for each family, with its network under options.
         workers: Processes that share the work.
         output: How to show the result.
     """
     from affekt.cli.settings import check_keys, overrides, read_toml, subtable
+    from affekt.models import FAMILIES
     from affekt.reports import cross_validate_with_report
     from affekt.training import RECIPES, CrossValidation, TrainConfig
 
     settings: dict[str, dict[str, Any]] = {}
+    networks: dict[str, dict[str, Any]] = {}
     if config is not None:
         values = read_toml(config)
         check_keys(values, RECIPES, path=config)
-        settings = {
-            name: overrides(subtable(values, name, path=config), TrainConfig, path=config, where=f"{name}.")
-            for name in values
-        }
+        for name in values:
+            found = subtable(values, name, path=config)
+            where = f"{name}."
+            settings[name] = overrides(found, TrainConfig, path=config, where=where, besides=["options"])
+            network = subtable(found, "options", path=config)
+            networks[name] = overrides(network, FAMILIES[name][1], path=config, where=f"{where}options.")
     chosen = CrossValidation(
-        corpus=corpus, families=split_commas(models, "model"), folds=folds, seeds=seeds, train=settings
+        corpus=corpus,
+        families=split_commas(models, "model"),
+        folds=folds,
+        seeds=seeds,
+        train=settings,
+        options=networks,
     )
     with output.progress() as progress:
         results = cross_validate_with_report(

@@ -81,6 +81,13 @@ def tabulate_folds(results: dict[str, Any]) -> str:
         ]
         each = ", ".join(f"{value:.3f}" for value in row["uar_of_seeds"])
         lines.append(f"| {row['family']} | {' | '.join(cells)} | {each} | {seconds:.0f} |")
+    for row in results["rows"]:
+        if (found := row.get("uar_minus_first")) is not None:
+            lines += [
+                "",
+                f"UAR of {row['family']} less that of {results['rows'][0]['family']}: {found['estimate']:+.3f} "
+                f"[{found['low']:+.3f}, {found['high']:+.3f}], paired by utterance.",
+            ]
     lines += ["", "Recall of each class:", "", "| model | " + " | ".join(results["classes"]) + " |"]
     lines.append("|---" * (len(results["classes"]) + 1) + "|")
     for row in results["rows"]:

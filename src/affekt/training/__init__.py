@@ -6,7 +6,10 @@
 - :class:`TrainConfig`, :func:`recipe`, :data:`RECIPES`: its settings
 - :func:`evaluate`, :func:`score_logits`, :class:`Evaluation`: a model over a corpus, with intervals
 - :func:`predict_heads`, :func:`predict_rows`, :class:`FeatureStore`: outputs and front-end features, batched by length
+- :func:`parse_variant`: ``family:setting=value``
 - :func:`cross_validate`, :class:`CrossValidation`: every speaker is a test speaker once
+- :func:`shortcuts`, :class:`Shortcuts`: what a corpus gives away without the voice
+- :func:`probe`, :class:`Probe`: logistic regression on fixed features, layer and C chosen inside the training speakers
 - :func:`run_record`: what goes into run.json; :func:`run_tasks`: work over a few processes
 """
 
@@ -15,25 +18,33 @@ from affekt.training.cross_validate import CrossValidation, cross_validate
 from affekt.training.evaluate import Evaluation, evaluate, rows_of_side, score_logits, with_classes
 from affekt.training.features import FeatureStore, length_batches, pad_features
 from affekt.training.fit import FitResult, Progress, build_model, fit, is_held_out, model_for
+from affekt.training.linear_probe import Probe, probe
 from affekt.training.predict import PredictedHeads, predict_heads, predict_rows
 from affekt.training.record import code_digest, run_record
+from affekt.training.shortcuts import SHORTCUTS, Shortcut, Shortcuts, shortcuts
 from affekt.training.targets import Objective, TargetBatch, Targets, attribute_range, targets_of
 from affekt.training.train import TrainReport, train, train_split, write_trained
+from affekt.training.variants import Variant, parse_variant
 from affekt.training.workers import run_tasks
 
 __all__ = [
     "RECIPES",
+    "SHORTCUTS",
     "CrossValidation",
     "Evaluation",
     "FeatureStore",
     "FitResult",
     "Objective",
     "PredictedHeads",
+    "Probe",
     "Progress",
+    "Shortcut",
+    "Shortcuts",
     "TargetBatch",
     "Targets",
     "TrainConfig",
     "TrainReport",
+    "Variant",
     "attribute_range",
     "build_model",
     "code_digest",
@@ -44,13 +55,16 @@ __all__ = [
     "length_batches",
     "model_for",
     "pad_features",
+    "parse_variant",
     "predict_heads",
     "predict_rows",
+    "probe",
     "recipe",
     "rows_of_side",
     "run_record",
     "run_tasks",
     "score_logits",
+    "shortcuts",
     "targets_of",
     "train",
     "train_split",

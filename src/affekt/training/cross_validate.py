@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +13,18 @@ from affekt.corpora import Corpus, Split, open_corpus
 from affekt.corpora.splits import leave_one_speaker_out, speaker_folds
 from affekt.errors import ConfigError
 from affekt.files import read_json, removed_if_unused, write_json
+from affekt.metrics import Interval, bootstrap_difference
 from affekt.training.config import TrainConfig, recipe
 from affekt.training.evaluate import score_logits
 from affekt.training.features import FeatureStore
 from affekt.training.fit import Progress, fit, model_for
 from affekt.training.predict import predict_rows
+from affekt.training.variants import parse_variant
 from affekt.training.workers import run_tasks
 
 __all__ = ["CrossValidation", "cross_validate"]
+
+_TRAIN_SETTINGS = frozenset(field.name for field in fields(TrainConfig))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,23 +34,35 @@ class CrossValidation:
     corpus: str
     """A corpus that ``open_corpus`` opens; each worker opens it for itself."""
     families: tuple[str, ...] = ("logmel-cnn",)
-    """Model families."""
+    """Model families, with settings of training or of the network after colons: ``encoder:layer=2``."""
     folds: int | None = None
     """Speaker folds; None leaves one speaker out at a time."""
     seeds: int = 2
     """Seeds: each draws weights and order anew; the folds, development speakers included, are those of seed 0."""
     train: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Settings that differ from the recipe, by family."""
+    options: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Options of the network that differ from the family's defaults, by family."""
 
     def __post_init__(self) -> None:
         if self.seeds < 1:
             raise ConfigError(f"seeds is {self.seeds}; 1 or more was expected; change it.")
+        if len(set(self.families)) < len(self.families):
+            raise ConfigError(f"a model is given twice (got {', '.join(self.families)}); name each once.")
         for family in self.families:
             self.recipe(family)
 
     def recipe(self, family: str) -> TrainConfig:
-        """The training settings of a family."""
-        return recipe(family, **self.train.get(family, {}))
+        """The training settings of a family, or of a variant of one."""
+        variant = parse_variant(family)
+        changes = {name: value for name, value in variant.changes.items() if name in _TRAIN_SETTINGS}
+        return recipe(variant.name, **{**self.train.get(variant.name, {}), **changes})
+
+    def network(self, family: str) -> dict[str, Any]:
+        """The options of the network of a family, or of a variant of one."""
+        variant = parse_variant(family)
+        changes = {name: value for name, value in variant.changes.items() if name not in _TRAIN_SETTINGS}
+        return {**self.options.get(variant.name, {}), **changes}
 
 
 def cross_validate(
@@ -64,7 +80,8 @@ def cross_validate(
         progress: called after every fold.
 
     Returns:
-        JSON values: one row a family, with intervals, per-seed values, recalls, confusion, times.
+        JSON values: one row a family, with intervals, per-seed values, recalls, confusion, times, and the paired
+        difference of its UAR to that of the first family.
     """
     started = time.perf_counter()
     corpus = open_corpus(config.corpus)
@@ -90,6 +107,7 @@ def cross_validate(
                 progress("folds", done, len(tasks))
     speakers = corpus.table["speaker"].to_list()
     rows: list[dict[str, Any]] = []
+    first: np.ndarray[Any, Any] | None = None
     for family in config.families:
         folds = [[read_json(_file(work, family, seed, fold)) for fold in range(count)] for seed in range(config.seeds)]
         logits = [_pooled(seed_folds, len(corpus), len(corpus.classes)) for seed_folds in folds]
@@ -106,11 +124,15 @@ def cross_validate(
                 "family": family,
                 "pooled": dict(pooled.to_json(), utterances=len(corpus)),
                 "uar_of_seeds": [one.uar.estimate for one in scored],
+                "uar_minus_first": None if first is None else asdict(_difference(corpus, first, logits)),
                 "train": asdict(config.recipe(family)),
+                "options": config.network(family),
                 "training_seconds": [sum(fold["seconds"] for fold in seed_folds) for seed_folds in folds],
                 "best_epochs": [[fold["best_epoch"] for fold in seed_folds] for seed_folds in folds],
             }
         )
+        if first is None:
+            first = np.concatenate(logits)
     return {
         "config": {**stamp["config"], "corpus": corpus.name},
         "data_sha256": corpus.digest,
@@ -128,6 +150,18 @@ def cross_validate(
     }
 
 
+def _difference(corpus: Corpus, first: np.ndarray[Any, Any], logits: list[np.ndarray[Any, Any]]) -> Interval:
+    """UAR less that of the first family on the same utterances and seeds, resampling speakers."""
+    return bootstrap_difference(
+        "uar",
+        np.tile(corpus.labels(), len(logits)),
+        np.concatenate(logits).argmax(1),
+        first.argmax(1),
+        n_classes=len(corpus.classes),
+        clusters=corpus.table["speaker"].to_list() * len(logits),
+    )
+
+
 def _splits(corpus: Corpus, config: CrossValidation, *, seed: int = 0) -> Sequence[Split]:
     if config.folds is None:
         return list(leave_one_speaker_out(corpus, seed=seed))
@@ -135,7 +169,8 @@ def _splits(corpus: Corpus, config: CrossValidation, *, seed: int = 0) -> Sequen
 
 
 def _file(work: Path, family: str, seed: int, fold: int) -> Path:
-    return work / "folds" / f"{family}-seed{seed}-fold{fold}.json"
+    name = family.replace(":", "-").replace("/", "_")
+    return work / "folds" / f"{name}-seed{seed}-fold{fold}.json"
 
 
 def _fold(config: CrossValidation, work: Path, family: str, seed: int, fold: int) -> None:
@@ -146,7 +181,13 @@ def _fold(config: CrossValidation, work: Path, family: str, seed: int, fold: int
     corpus = open_corpus(config.corpus)
     split = _splits(corpus, config)[fold]
     train_config = config.recipe(family)
-    model = model_for(split.train, train_config, family=family, seed=1000 * seed + fold)
+    model = model_for(
+        split.train,
+        train_config,
+        family=parse_variant(family).name,
+        seed=1000 * seed + fold,
+        options=config.network(family),
+    )
     fitted = fit(model, split.train, split.dev, config=train_config, seed=1000 * seed + fold)
     logits = predict_rows(model, FeatureStore(model, split.test), np.arange(len(split.test)))
     row_of = {name: row for row, name in enumerate(corpus.table["utterance"].to_list())}

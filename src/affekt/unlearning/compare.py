@@ -26,6 +26,7 @@ from affekt.training import (
     Progress,
     TrainConfig,
     is_held_out,
+    parse_variant,
     predict_rows,
     recipe,
     run_tasks,
@@ -37,7 +38,7 @@ from affekt.unlearning.harness import METHODS, Scope, forget, method_config, sav
 from affekt.unlearning.material import ForgetSet, LearnedPart, Needs, Retained
 from affekt.unlearning.retained_batches import retained_loss
 
-__all__ = ["CompareConfig", "MethodSpec", "compare", "draw_forget_set", "parse_method"]
+__all__ = ["CompareConfig", "compare", "draw_forget_set"]
 
 WHOLE_SPEAKER = "speaker"
 DEFAULT_METHODS = (
@@ -55,15 +56,6 @@ DEFAULT_METHODS = (
     "finetune",
     "random_labels_retained",
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class MethodSpec:
-    """A method with the settings that differ from its defaults, and the name it has in tables."""
-
-    name: str
-    method: str
-    changes: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,27 +94,8 @@ class CompareConfig:
                 raise ConfigError(f"unknown size {size!r}; a positive number or {WHOLE_SPEAKER!r} was expected.")
         if self.draws < 1 or self.seeds < 1:
             raise ConfigError(f"draws and seeds must be 1 or more (got {self.draws}, {self.seeds}); change them.")
-        for spec in (parse_method(text) for text in self.methods):
-            method_config(spec.method, **{**self.settings.get(spec.method, {}), **spec.changes})
-
-
-def parse_method(text: str) -> MethodSpec:
-    """Read ``name:setting=value:setting=value``; values are JSON where they can be and words otherwise.
-
-    Raises:
-        ConfigError: a part is not ``setting=value``.
-    """
-    method, *parts = text.split(":")
-    changes: dict[str, Any] = {}
-    for part in parts:
-        name, equals, value = part.partition("=")
-        if not equals or not name:
-            raise ConfigError(f"{text!r} is not a method with settings; name:setting=value was expected; correct it.")
-        try:
-            changes[name] = json.loads(value)
-        except json.JSONDecodeError:
-            changes[name] = value
-    return MethodSpec(name=text, method=method, changes=changes)
+        for spec in map(parse_variant, self.methods):
+            method_config(spec.name, **{**self.settings.get(spec.name, {}), **spec.changes})
 
 
 def draw_forget_set(
@@ -324,26 +297,26 @@ def _compute_cell(config: CompareConfig, work: Path, seed: int, size: str, draw:
     gold = add("retrain", gold_run.model, gold_run.seconds, needs=list(gold_run.needs), stopped=gold_run.log.stopped)
     add("original", stage.original, 0.0, needs=[], stopped="nothing was done")
     for text in config.methods:
-        spec = parse_method(text)
-        if spec.method == "retrain":
+        spec = parse_variant(text)
+        if spec.name == "retrain":
             continue
-        settings = method_config(spec.method, **{**config.settings.get(spec.method, {}), **spec.changes})
+        settings = method_config(spec.name, **{**config.settings.get(spec.name, {}), **spec.changes})
         run = forget(
             stage.original,
             forget_set,
-            method=spec.method,
+            method=spec.name,
             config=settings,
             scope=scope,
-            retained=retained if Needs.RETAINED_DATA in METHODS[spec.method].NEEDS else None,
+            retained=retained if Needs.RETAINED_DATA in METHODS[spec.name].NEEDS else None,
             seed=cell_seed,
             cache=cache,
         )
         details = dict(run.log.details or {})
         reused = float(details.get("attack_seconds", 0.0)) if details.get("attack_reused") else 0.0
         if not isinstance(run.model, EmotionModel):
-            raise TypeError(f"{spec.method} gave no EmotionModel")
+            raise TypeError(f"{spec.name} gave no EmotionModel")
         add(
-            spec.name,
+            spec.text,
             run.model,
             run.seconds + reused,
             needs=list(run.needs),
