@@ -4,10 +4,20 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, recall_score
+from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, precision_score, recall_score
 
 from affekt.errors import AffektError, ConfigError, DataError, ShapeError
-from affekt.metrics import accuracy, confusion, macro_f1, recalls, score_confusion, uar
+from affekt.metrics import (
+    accuracy,
+    confusion,
+    f1_scores,
+    macro_f1,
+    micro_f1,
+    precisions,
+    recalls,
+    score_confusion,
+    uar,
+)
 
 CLASSES = 5
 
@@ -84,3 +94,16 @@ def test_unknown_score_and_bad_counts_are_refused() -> None:
         score_confusion("uar", np.zeros((2, 2)))
     with pytest.raises(ConfigError, match="n_classes"):
         accuracy([0], [0], n_classes=0)
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=40))
+def test_precision_and_f1_against_scikit_learn(rows: list[tuple[int, int]]) -> None:
+    truth, prediction = (list(column) for column in zip(*rows, strict=True))
+    options = {"labels": range(4), "average": None, "zero_division": 0}
+    found = precisions(truth, prediction, n_classes=4)
+    assert [bool(np.isnan(value)) for value in found] == [k not in prediction for k in range(4)]
+    assert np.nan_to_num(found) == pytest.approx(precision_score(truth, prediction, **options))
+    scores = f1_scores(truth, prediction, n_classes=4)
+    assert scores == pytest.approx(f1_score(truth, prediction, **options))
+    assert scores.mean() == pytest.approx(macro_f1(truth, prediction, n_classes=4))
+    assert micro_f1(truth, prediction) == pytest.approx(f1_score(truth, prediction, average="micro"))

@@ -2,8 +2,12 @@
 
 Nothing here knows a model, and nothing here imports torch. `docs/metrics.md` lists the formulas.
 
-- `classification`: accuracy, UAR, macro-F1, recalls, the confusion matrix
-- `attributes`: CCC for arousal, valence and dominance
+- `classification`: accuracy, UAR, F1, recalls and precisions, the confusion matrix
+- `multi_label`: F1 where an utterance can have several emotions
+- `attributes`: CCC, Pearson's correlation, MAE and RMSE for arousal, valence and dominance
+- `calibration`: ECE, Brier score, the reliability diagram, temperature scaling
+- `paired`: two models on the same utterances: McNemar, permutation by speaker, Holm
+- `groups`: scores of groups, the largest gap, and the gap expected by chance
 - `intervals`: the bootstrap over speakers or utterances, Wilson's interval
 - `outputs`: loss, log odds, confidence and entropies of each utterance
 - `membership`: AUC with its interval, LiRA, U-LiRA, RMIA
@@ -12,12 +16,27 @@ Nothing here knows a model, and nothing here imports torch. `docs/metrics.md` li
 - `privacy`: epsilon from error rates, a certified bound, KLOM, the permutation p value
 """
 
-from affekt.metrics.attributes import ccc
+from affekt.metrics.attributes import AttributeScore, ccc, mae, moments, pcc, rmse, score_moments
+from affekt.metrics.calibration import (
+    Calibration,
+    ReliabilityBin,
+    Temperature,
+    brier,
+    classwise_ece,
+    ece,
+    fit_temperature,
+    nll,
+    reliability,
+    score_calibration,
+)
 from affekt.metrics.classification import (
     ClassificationScore,
     accuracy,
     confusion,
+    f1_scores,
     macro_f1,
+    micro_f1,
+    precisions,
     recalls,
     score_confusion,
     uar,
@@ -38,7 +57,15 @@ from affekt.metrics.forgetting import (
     unlearning_accuracy,
     zrf,
 )
-from affekt.metrics.intervals import Interval, bootstrap, bootstrap_difference, bootstrap_values, wilson
+from affekt.metrics.groups import GroupGap, GroupScore, GroupScores, group_scores
+from affekt.metrics.intervals import (
+    Interval,
+    bootstrap,
+    bootstrap_difference,
+    bootstrap_sums,
+    bootstrap_values,
+    wilson,
+)
 from affekt.metrics.membership import (
     auc,
     auc_interval,
@@ -49,6 +76,7 @@ from affekt.metrics.membership import (
     true_positive_rate,
     u_lira,
 )
+from affekt.metrics.multi_label import decide_labels, multi_label_counts, multi_label_f1, score_multi_label
 from affekt.metrics.outputs import (
     confidence,
     cross_entropy,
@@ -58,6 +86,7 @@ from affekt.metrics.outputs import (
     phi_from_loss,
     probabilities,
 )
+from affekt.metrics.paired import McNemar, Permutation, holm, mcnemar, permutation_test
 from affekt.metrics.privacy import (
     CertifiedEpsilon,
     certified_epsilon,
@@ -71,11 +100,20 @@ from affekt.metrics.screens import OverForgetting, Verdict, match_non_members, o
 
 __all__ = [
     "Anamnesis",
+    "AttributeScore",
+    "Calibration",
     "CertifiedEpsilon",
     "Cgum",
     "ClassificationScore",
+    "GroupGap",
+    "GroupScore",
+    "GroupScores",
     "Interval",
+    "McNemar",
     "OverForgetting",
+    "Permutation",
+    "ReliabilityBin",
+    "Temperature",
     "Verdict",
     "accuracy",
     "activation_distance",
@@ -86,17 +124,26 @@ __all__ = [
     "average_gap",
     "bootstrap",
     "bootstrap_difference",
+    "bootstrap_sums",
     "bootstrap_values",
+    "brier",
     "ccc",
     "certified_epsilon",
     "cgum",
+    "classwise_ece",
     "confidence",
     "confusion",
     "cross_entropy",
+    "decide_labels",
+    "ece",
     "entropy",
     "epsilon",
     "epsilon_estimate",
+    "f1_scores",
+    "fit_temperature",
+    "group_scores",
     "h_score",
+    "holm",
     "js_divergence",
     "klom",
     "lira_offline",
@@ -104,17 +151,32 @@ __all__ = [
     "loss_gap",
     "loss_gap_floor",
     "macro_f1",
+    "mae",
     "match_non_members",
+    "mcnemar",
+    "micro_f1",
     "modified_entropy",
+    "moments",
+    "multi_label_counts",
+    "multi_label_f1",
+    "nll",
     "over_forgetting",
+    "pcc",
     "permutation_p",
+    "permutation_test",
     "phi",
     "phi_from_loss",
+    "precisions",
     "probabilities",
     "recalls",
+    "reliability",
     "rmia_likelihood",
     "rmia_score",
+    "rmse",
+    "score_calibration",
     "score_confusion",
+    "score_moments",
+    "score_multi_label",
     "speed_up",
     "tow",
     "true_positive_rate",

@@ -12,8 +12,10 @@ __all__ = [
     "check_resamples",
     "class_count",
     "codes",
+    "distributions",
     "labels",
     "pair",
+    "real_pair",
     "reals",
 ]
 
@@ -93,6 +95,22 @@ def reals(name: str, values: npt.ArrayLike, *, ndim: int = 1) -> RealArray:
             "expected finite numbers; find out which utterance broke the model."
         )
     return array
+
+
+def real_pair(truth: npt.ArrayLike, prediction: npt.ArrayLike) -> tuple[RealArray, RealArray]:
+    """Return truth and prediction as finite float64 vectors of one length.
+
+    Raises:
+        ShapeError: different lengths, or not one-dimensional.
+        DataError: empty or not finite.
+    """
+    first, second = reals("truth", truth), reals("prediction", prediction)
+    if first.size != second.size:
+        raise ShapeError(
+            f"truth and prediction differ in length (got {first.size} and {second.size}); "
+            "expected one prediction per utterance; align them by utterance."
+        )
+    return first, second
 
 
 def distributions(name: str, values: npt.ArrayLike) -> RealArray:

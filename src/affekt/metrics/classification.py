@@ -1,7 +1,8 @@
-"""Accuracy, unweighted average recall, macro-F1 and the confusion matrix they all come from.
+"""Accuracy, unweighted average recall, F1 and the confusion matrix they all come from.
 
 Conventions: rows of the confusion matrix are the truth, columns the prediction. A class with no utterance in the
 subset has no recall, so UAR leaves it out. Macro-F1 averages over all K classes and counts an undefined F1 as 0.
+Weighted accuracy (WA) of the field is :func:`accuracy`; with one label an utterance, micro-F1 is the same number.
 
 Source: Schuller, Steidl & Batliner 2009 (INTERSPEECH emotion challenge) for UAR; definitions card, S.2.
 """
@@ -15,7 +16,18 @@ from affekt.errors import ConfigError, DataError, ShapeError
 from affekt.metrics import _inputs
 from affekt.metrics._inputs import RealArray
 
-__all__ = ["ClassificationScore", "accuracy", "confusion", "macro_f1", "recalls", "score_confusion", "uar"]
+__all__ = [
+    "ClassificationScore",
+    "accuracy",
+    "confusion",
+    "f1_scores",
+    "macro_f1",
+    "micro_f1",
+    "precisions",
+    "recalls",
+    "score_confusion",
+    "uar",
+]
 
 ClassificationScore = Literal["accuracy", "macro_f1", "uar"]
 """Scores that a confusion matrix is enough for."""
@@ -77,10 +89,7 @@ def score_confusion(score: ClassificationScore, counts: npt.ArrayLike) -> RealAr
         present = support > 0
         recall = np.divide(hits, support, out=np.zeros_like(support), where=present)
         return np.asarray(recall.sum(axis=-1) / present.sum(axis=-1), dtype=np.float64)
-    # F1 = 2 TP / (2 TP + FP + FN); support + predicted is that denominator
-    both = support + cells.sum(axis=-2)
-    f1 = np.divide(2.0 * hits, both, out=np.zeros_like(both), where=both > 0)
-    return np.asarray(f1.mean(axis=-1), dtype=np.float64)
+    return np.asarray(_f1(cells).mean(axis=-1), dtype=np.float64)
 
 
 def accuracy(truth: npt.ArrayLike, prediction: npt.ArrayLike, *, n_classes: int | None = None) -> float:
@@ -168,3 +177,70 @@ def recalls(truth: npt.ArrayLike, prediction: npt.ArrayLike, *, n_classes: int) 
     result = np.full(n_classes, np.nan)
     np.divide(np.diagonal(cells), support, out=result, where=support > 0)
     return result
+
+
+def precisions(truth: npt.ArrayLike, prediction: npt.ArrayLike, *, n_classes: int) -> RealArray:
+    """Precision of each class: the share of the utterances predicted as the class that are of it.
+
+    Args:
+        truth: class indices, (N,).
+        prediction: class indices, (N,).
+        n_classes: K.
+
+    Returns:
+        (K,), in [0, 1]; NaN for a class that is never predicted.
+
+    Raises:
+        ShapeError, DataError: as :func:`confusion`.
+
+    Example:
+        >>> precisions([0, 1, 1], [0, 0, 1], n_classes=2).tolist()
+        [0.5, 1.0]
+    """
+    return recalls(prediction, truth, n_classes=n_classes)
+
+
+def f1_scores(truth: npt.ArrayLike, prediction: npt.ArrayLike, *, n_classes: int) -> RealArray:
+    """F1 of each class, 2 TP / (2 TP + FP + FN); their mean is :func:`macro_f1`.
+
+    Args:
+        truth: class indices, (N,).
+        prediction: class indices, (N,).
+        n_classes: K.
+
+    Returns:
+        (K,), in [0, 1]; 0 for a class that is neither in the truth nor predicted.
+
+    Raises:
+        ShapeError, DataError: as :func:`confusion`.
+
+    Example:
+        >>> f1_scores([0, 1, 1], [0, 1, 1], n_classes=3).tolist()
+        [1.0, 1.0, 0.0]
+    """
+    return _f1(confusion(truth, prediction, n_classes=n_classes).astype(np.float64))
+
+
+def micro_f1(truth: npt.ArrayLike, prediction: npt.ArrayLike, *, n_classes: int | None = None) -> float:
+    """F1 of the counts of all classes together; with one label an utterance every miss is also a false alarm.
+
+    Args:
+        truth: class indices, (N,).
+        prediction: class indices, (N,).
+        n_classes: K; only used to check the labels.
+
+    Returns:
+        In [0, 1]; the same number as :func:`accuracy`. For several labels an utterance see ``multi_label_f1``.
+
+    Raises:
+        ShapeError, DataError: as :func:`confusion`.
+    """
+    return accuracy(truth, prediction, n_classes=n_classes)
+
+
+def _f1(cells: RealArray) -> RealArray:
+    """F1 of each class from confusion matrices (..., K, K) -> (..., K); undefined counts 0."""
+    # support + predicted is the denominator 2 TP + FP + FN
+    both = cells.sum(axis=-1) + cells.sum(axis=-2)
+    hits = np.diagonal(cells, axis1=-2, axis2=-1)
+    return np.asarray(np.divide(2.0 * hits, both, out=np.zeros_like(both), where=both > 0), dtype=np.float64)

@@ -16,15 +16,19 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtri
 
-from affekt.errors import ConfigError, DataError, ShapeError
+from affekt.errors import DataError, ShapeError
 from affekt.metrics import _inputs
 from affekt.metrics._inputs import IntVector, RealArray
-from affekt.metrics.classification import ClassificationScore, score_confusion
+from affekt.metrics._sums import NamedScore, outcomes
 
-__all__ = ["Interval", "bootstrap", "bootstrap_difference", "bootstrap_values", "wilson"]
+__all__ = ["Interval", "bootstrap", "bootstrap_difference", "bootstrap_sums", "bootstrap_values", "wilson"]
 
 PairStatistic: TypeAlias = Callable[[npt.NDArray[np.generic], npt.NDArray[np.generic]], float]
 ValueStatistic: TypeAlias = Callable[[RealArray], float]
+SumStatistic: TypeAlias = Callable[[RealArray], RealArray]
+
+_DRAWS_AT_ONCE = 500_000
+"""Numbers drawn at a time when single utterances are resampled; bounds the memory."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +65,7 @@ class Groups(NamedTuple):
 
 
 def bootstrap(
-    statistic: ClassificationScore | PairStatistic,
+    statistic: NamedScore | PairStatistic,
     truth: npt.ArrayLike,
     prediction: npt.ArrayLike,
     *,
@@ -74,11 +78,12 @@ def bootstrap(
 ) -> Interval:
     """Bootstrap a score of truth and prediction.
 
-    A named score is computed from one confusion matrix per speaker, so 1,000 resamples cost milliseconds. A function
-    is called once per resample on resampled arrays, which may then hold real numbers (for example ratings for CCC).
+    A named score is computed from one confusion matrix per speaker (or, for ratings, eight sums), so 1,000 resamples
+    cost milliseconds. A function is called once per resample on resampled arrays.
 
     Args:
-        statistic: "accuracy", "uar", "macro_f1", or a function of (truth, prediction).
+        statistic: "accuracy", "uar" or "macro_f1" of class indices, "ccc", "pcc", "mae" or "rmse" of ratings, or a
+            function of (truth, prediction).
         truth: (N,).
         prediction: (N,).
         n_classes: K; required for "macro_f1".
@@ -113,15 +118,18 @@ def bootstrap(
         groups, unit, _ = cluster_groups(left.size, clusters, cluster_unit)
         drawn = [float(statistic(left[rows], right[rows])) for rows in _rows(groups, resamples, rng)]
         return percentile_interval(float(statistic(left, right)), np.asarray(drawn), level, unit)
+    found = outcomes(statistic, truth, prediction, n_classes=n_classes)
+    if found.columns is not None:
+        return _sums_interval(found.columns, found.score, clusters, resamples, level, rng, cluster_unit)
     first, second = _inputs.pair(truth, prediction, n_classes=n_classes)
-    size = _score_classes(statistic, n_classes, first, second)
     blocks, weights, unit = _block_weights((first, second), clusters, resamples, rng, cluster_unit)
-    estimate, scores = _scores(statistic, first, second, blocks, weights, size)
-    return percentile_interval(estimate, scores, level, unit)
+    sums = found.sums(blocks, weights.shape[1])
+    # counts are whole
+    return percentile_interval(float(found.score(sums.sum(axis=0))), found.score(np.round(weights @ sums)), level, unit)
 
 
 def bootstrap_difference(
-    statistic: ClassificationScore,
+    statistic: NamedScore,
     truth: npt.ArrayLike,
     first: npt.ArrayLike,
     second: npt.ArrayLike,
@@ -136,7 +144,7 @@ def bootstrap_difference(
     """Bootstrap score(first) - score(second) of two models on the same utterances, resampled together.
 
     Args:
-        statistic: "accuracy", "uar" or "macro_f1".
+        statistic: a named score as for :func:`bootstrap`.
         truth: (N,).
         first: predictions of one model, (N,).
         second: predictions of the other, (N,).
@@ -155,14 +163,66 @@ def bootstrap_difference(
     """
     _inputs.check_level(level)
     _inputs.check_resamples(resamples)
-    labels, one = _inputs.pair(truth, first, n_classes=n_classes)
-    _, two = _inputs.pair(truth, second, n_classes=n_classes)
-    size = max(_score_classes(statistic, n_classes, labels, model) for model in (one, two))
     rng = np.random.default_rng(seed)
-    blocks, weights, unit = _block_weights((labels, one, two), clusters, resamples, rng, cluster_unit)
-    estimate_one, scores_one = _scores(statistic, labels, one, blocks, weights, size)
-    estimate_two, scores_two = _scores(statistic, labels, two, blocks, weights, size)
-    return percentile_interval(estimate_one - estimate_two, scores_one - scores_two, level, unit)
+    one = outcomes(statistic, truth, first, n_classes=n_classes)
+    two = outcomes(statistic, truth, second, n_classes=n_classes)
+    if one.columns is not None and two.columns is not None:
+        width = one.width
+
+        def change(sums: RealArray) -> RealArray:
+            return one.score(sums[..., :width]) - two.score(sums[..., width:])
+
+        columns = np.concatenate([one.columns, two.columns], axis=1)  # (N, 16)
+        return _sums_interval(columns, change, clusters, resamples, level, rng, cluster_unit)
+    labels, left = _inputs.pair(truth, first)
+    right = _inputs.pair(truth, second)[1]
+    blocks, weights, unit = _block_weights((labels, left, right), clusters, resamples, rng, cluster_unit)
+    sums = [found.sums(blocks, weights.shape[1]) for found in (one, two)]
+    estimate = float(one.score(sums[0].sum(axis=0)) - two.score(sums[1].sum(axis=0)))
+    drawn = one.score(np.round(weights @ sums[0])) - two.score(np.round(weights @ sums[1]))
+    return percentile_interval(estimate, drawn, level, unit)
+
+
+def bootstrap_sums(
+    columns: npt.ArrayLike,
+    statistic: SumStatistic,
+    *,
+    clusters: npt.ArrayLike | None = None,
+    resamples: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
+    cluster_unit: str = "speaker",
+) -> Interval:
+    """Bootstrap a statistic of sums over the utterances, such as a ratio of two of them, without a loop over them.
+
+    Args:
+        columns: what is summed, (N, M).
+        statistic: function of sums (..., M) that gives (...); NaN where it is undefined.
+        clusters: speaker of each utterance, (N,); None resamples utterances.
+        resamples: number of resamples.
+        level: confidence level.
+        seed: seed of the resampling.
+        cluster_unit: what a cluster is called in the result.
+
+    Returns:
+        The percentile interval. A resample where the statistic is undefined does not count; `resamples` says how many
+        did. With one cluster only, utterances are resampled and `unit` says so.
+
+    Raises:
+        ConfigError: level or resamples out of range.
+        ShapeError: columns are not (N, M), or clusters not (N,).
+        DataError: empty or not finite, or the statistic is undefined on the data or on every resample.
+
+    Example:
+        >>> ratio = lambda sums: sums[..., 0] / sums[..., 1]
+        >>> bootstrap_sums([[1, 2], [3, 4]], ratio, resamples=10).estimate
+        0.6666666666666666
+    """
+    _inputs.check_level(level)
+    _inputs.check_resamples(resamples)
+    array = _inputs.reals("columns", columns, ndim=2)
+    rng = np.random.default_rng(seed)
+    return _sums_interval(array, statistic, clusters, resamples, level, rng, cluster_unit)
 
 
 def bootstrap_values(
@@ -248,15 +308,6 @@ def wilson_limits(share: float, n: int, level: float) -> tuple[float, float]:
     return min(max(0.0, middle - half), share), max(min(1.0, middle + half), share)
 
 
-def _score_classes(
-    statistic: ClassificationScore, n_classes: int | None, truth: IntVector, prediction: IntVector
-) -> int:
-    """Return K for a named score; macro-F1 must be told it."""
-    if statistic == "macro_f1" and n_classes is None:
-        raise ConfigError("macro_f1 needs n_classes (got None); expected the number of classes; pass n_classes.")
-    return _inputs.class_count(truth, prediction, n_classes)
-
-
 def cluster_groups(size: int, clusters: npt.ArrayLike | None, cluster_unit: str) -> Groups:
     """Decide what is resampled: clusters, or utterances when there are no clusters or only one."""
     if clusters is None:
@@ -299,21 +350,46 @@ def _block_weights(
     return groups, rng.multinomial(count, np.full(count, 1.0 / count), size=resamples).astype(np.float64), unit
 
 
-def _scores(
-    statistic: ClassificationScore,
-    truth: IntVector,
-    prediction: IntVector,
-    blocks: IntVector,
-    weights: RealArray,
-    size: int,
-) -> tuple[float, RealArray]:
-    """Return the score of the data, and that of each resample from per-block confusion matrices."""
-    cells = size * size
-    flat = blocks * cells + truth * size + prediction
-    per_block = np.bincount(flat, minlength=weights.shape[1] * cells).reshape(-1, cells)  # (G, K * K)
-    drawn = np.round(weights @ per_block)  # counts are whole; (R, K * K)
-    whole = per_block.sum(axis=0).reshape(size, size)
-    return float(score_confusion(statistic, whole)), score_confusion(statistic, drawn.reshape(-1, size, size))
+def _sums_interval(
+    columns: RealArray,
+    statistic: SumStatistic,
+    clusters: npt.ArrayLike | None,
+    resamples: int,
+    level: float,
+    rng: np.random.Generator,
+    cluster_unit: str,
+) -> Interval:
+    """The interval of a statistic of column sums; resamples where it is undefined are left out."""
+    sums, unit = resampled_sums(columns, clusters, resamples, rng, cluster_unit)
+    drawn = np.asarray(statistic(sums), dtype=np.float64)
+    defined = drawn[np.isfinite(drawn)]
+    if defined.size == 0:
+        raise DataError(
+            f"the statistic is undefined on all of {resamples} resamples; a number was expected on most; use more "
+            "utterances."
+        )
+    return percentile_interval(float(statistic(columns.sum(axis=0))), defined, level, unit)
+
+
+def resampled_sums(
+    columns: RealArray, clusters: npt.ArrayLike | None, resamples: int, rng: np.random.Generator, cluster_unit: str
+) -> tuple[RealArray, str]:
+    """Column sums (R, M) of resamples of the rows of columns (N, M), and what was resampled."""
+    groups, unit, single = cluster_groups(len(columns), clusters, cluster_unit)
+    if not single:
+        count = int(groups.max()) + 1
+        by_cluster = np.stack([np.bincount(groups, weights=column, minlength=count) for column in columns.T], axis=1)
+        weights = rng.multinomial(count, np.full(count, 1.0 / count), size=resamples)
+        return weights.astype(np.float64) @ by_cluster, unit
+    size = len(columns)
+    step = max(1, _DRAWS_AT_ONCE // size)
+    parts = []
+    for start in range(0, resamples, step):
+        rows = min(step, resamples - start)
+        picks = rng.integers(0, size, size=(rows, size)) + size * np.arange(rows)[:, None]
+        counts = np.bincount(picks.reshape(-1), minlength=rows * size).reshape(rows, size)
+        parts.append(counts.astype(np.float64) @ columns)
+    return np.concatenate(parts), unit
 
 
 def percentile_interval(estimate: float, drawn: RealArray, level: float, unit: str) -> Interval:
