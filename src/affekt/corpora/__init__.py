@@ -8,6 +8,13 @@
 - :mod:`~affekt.corpora.audit`: :func:`audit`, what the sides of splits share that they must not share;
   :mod:`~affekt.corpora.audit_sides` reads splits as others wrote them, :mod:`~affekt.corpora.audit_sound` finds
   recordings that are there twice.
+- :mod:`~affekt.corpora.ratings`: votes, consensus, soft labels and graded attributes from single ratings.
+- :mod:`~affekt.corpora.dawid_skene`: true classes and the confusions of raters, estimated together.
+- :mod:`~affekt.corpora.rater_quality`: how well each rater agrees with the others.
+- :mod:`~affekt.corpora.ballots`: the ratings table as arrays.
+- :mod:`~affekt.corpora.crema_d`, :mod:`~affekt.corpora.iemocap`, :mod:`~affekt.corpora.msp_improv`,
+  :mod:`~affekt.corpora.msp_podcast` (with :mod:`~affekt.corpora.msp_lines`): readers of corpora that come with their
+  raters.
 - :mod:`~affekt.corpora.emodb`, :mod:`~affekt.corpora.ravdess`, :mod:`~affekt.corpora.emogator`,
   :mod:`~affekt.corpora.stem_e2va`: readers of the original layouts of public corpora, listed in :data:`READERS`.
 - :mod:`~affekt.corpora.builtin`: the built-in corpus of synthetic voices.
@@ -16,13 +23,27 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from affekt.corpora import emodb, emogator, ravdess, stem_e2va
+from affekt.corpora import crema_d, emodb, emogator, iemocap, msp_improv, msp_podcast, ravdess, stem_e2va
 from affekt.corpora.audit import AuditReport, Division, Overlap, PairAudit, Possible, audit, sentence_keys
 from affekt.corpora.audit_sides import Sides, read_sides, sides_of_corpus
 from affekt.corpora.audit_sound import Duplicate, Sound, find_duplicates, listen
 from affekt.corpora.check import CheckReport, Finding, check
 from affekt.corpora.corpus import Corpus
+from affekt.corpora.dawid_skene import DawidSkene, dawid_skene
 from affekt.corpora.opening import open_corpus
+from affekt.corpora.rater_quality import LeaveOneOut, RaterQuality, leave_one_out, rater_quality
+from affekt.corpora.ratings import (
+    Consensus,
+    consensus,
+    evaluator_weights,
+    mean_attributes,
+    multi_label_targets,
+    rated_by_anyone,
+    soft_labels,
+    votes,
+    weighted_attributes,
+    with_consensus,
+)
 from affekt.corpora.splits import Split, by_speaker, leave_one_speaker_out, official, speaker_folds
 from affekt.types import PathLike
 
@@ -30,33 +51,53 @@ __all__ = [
     "READERS",
     "AuditReport",
     "CheckReport",
+    "Consensus",
     "Corpus",
+    "DawidSkene",
     "Division",
     "Duplicate",
     "Finding",
+    "LeaveOneOut",
     "Overlap",
     "PairAudit",
     "Possible",
+    "RaterQuality",
     "Sides",
     "Sound",
     "Split",
     "audit",
     "by_speaker",
     "check",
+    "consensus",
+    "dawid_skene",
+    "evaluator_weights",
     "find_duplicates",
+    "leave_one_out",
     "leave_one_speaker_out",
     "listen",
+    "mean_attributes",
+    "multi_label_targets",
     "official",
     "open_corpus",
+    "rated_by_anyone",
+    "rater_quality",
     "read_sides",
     "sentence_keys",
     "sides_of_corpus",
+    "soft_labels",
     "speaker_folds",
+    "votes",
+    "weighted_attributes",
+    "with_consensus",
 ]
 
 READERS: Final[Mapping[str, Callable[[PathLike], Corpus]]] = {
+    "crema-d": crema_d.read,
     "emodb": emodb.read,
     "emogator": emogator.read,
+    "iemocap": iemocap.read,
+    "msp-improv": msp_improv.read,
+    "msp-podcast": msp_podcast.read,
     "ravdess": ravdess.read,
     "stem-e2va": stem_e2va.read,
 }

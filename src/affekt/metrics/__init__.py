@@ -4,6 +4,7 @@ Nothing here knows a model, and nothing here imports torch. `docs/metrics.md` li
 
 - `classification`: accuracy, UAR, F1, recalls and precisions, the confusion matrix
 - `multi_label`: F1 where an utterance can have several emotions
+- `agreement`: kappa, Krippendorff's alpha and intraclass correlations of raters
 - `attributes`: CCC, Pearson's correlation, MAE and RMSE for arousal, valence and dominance
 - `calibration`: ECE, Brier score, the reliability diagram, temperature scaling
 - `paired`: two models on the same utterances: McNemar, permutation by speaker, Holm
@@ -16,6 +17,16 @@ Nothing here knows a model, and nothing here imports torch. `docs/metrics.md` li
 - `privacy`: epsilon from error rates, a certified bound, KLOM, the permutation p value
 """
 
+from affekt.metrics.agreement import (
+    cohen_kappa,
+    cohen_kappa_interval,
+    fleiss_kappa,
+    fleiss_kappa_interval,
+    icc,
+    icc_interval,
+    krippendorff_alpha,
+    krippendorff_alpha_interval,
+)
 from affekt.metrics.attributes import AttributeScore, ccc, mae, moments, pcc, rmse, score_moments
 from affekt.metrics.calibration import (
     Calibration,
@@ -131,6 +142,8 @@ __all__ = [
     "certified_epsilon",
     "cgum",
     "classwise_ece",
+    "cohen_kappa",
+    "cohen_kappa_interval",
     "confidence",
     "confusion",
     "cross_entropy",
@@ -141,11 +154,17 @@ __all__ = [
     "epsilon_estimate",
     "f1_scores",
     "fit_temperature",
+    "fleiss_kappa",
+    "fleiss_kappa_interval",
     "group_scores",
     "h_score",
     "holm",
+    "icc",
+    "icc_interval",
     "js_divergence",
     "klom",
+    "krippendorff_alpha",
+    "krippendorff_alpha_interval",
     "lira_offline",
     "lira_online",
     "loss_gap",
