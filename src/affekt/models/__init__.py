@@ -2,8 +2,9 @@
 
 - :class:`EmotionModel`, :class:`ModelConfig`, :data:`FAMILIES`: a recogniser and its directory format
 - :class:`ErasureRecord`, :class:`MeanLoss`: what training leaves beside a model for later deletions
-- :class:`LogmelCnn`, :class:`Emo18`, :class:`Zhao19`: the three networks
-- :class:`AttentiveStatisticsPooling`, :func:`masked_mean`: pooling over time
+- :class:`LogmelCnn`, :class:`Emo18`, :class:`Zhao19`: the three networks without pretraining
+- :class:`EncoderNetwork`: a pretrained encoder with a head
+- :class:`AttentiveStatisticsPooling`, :func:`masked_mean`, :func:`masked_statistics`, :class:`LayerMix`: pooling
 - :func:`tensor_digest`: a fingerprint of a model's weights
 """
 
@@ -17,9 +18,10 @@ from affekt.models.emotion_model import (
     ModelConfig,
     tensor_digest,
 )
+from affekt.models.encoder_network import EncoderNetwork, EncoderOptions
 from affekt.models.erasure_record import SIDES, ErasureRecord, MeanLoss
 from affekt.models.logmel_cnn import LogmelCnn, LogmelCnnOptions
-from affekt.models.pooling import AttentiveStatisticsPooling, masked_mean
+from affekt.models.pooling import AttentiveStatisticsPooling, LayerMix, masked_mean, masked_statistics
 from affekt.models.zhao19 import Zhao19, Zhao19Options
 
 __all__ = [
@@ -31,8 +33,11 @@ __all__ = [
     "Emo18",
     "Emo18Options",
     "EmotionModel",
+    "EncoderNetwork",
+    "EncoderOptions",
     "ErasureRecord",
     "Heads",
+    "LayerMix",
     "LogmelCnn",
     "LogmelCnnOptions",
     "MeanLoss",
@@ -40,5 +45,6 @@ __all__ = [
     "Zhao19",
     "Zhao19Options",
     "masked_mean",
+    "masked_statistics",
     "tensor_digest",
 ]

@@ -7,7 +7,8 @@ by affekt, ``erasure/record.json``. Nothing in it is a pickle.
 import dataclasses
 import hashlib
 import json
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -20,6 +21,7 @@ from affekt import __version__
 from affekt.errors import CheckpointError, ConfigError
 from affekt.files import new_folder, write_json, write_text
 from affekt.models.emo18 import Emo18, Emo18Options
+from affekt.models.encoder_network import EncoderNetwork, EncoderOptions
 from affekt.models.erasure_record import ErasureRecord
 from affekt.models.logmel_cnn import LogmelCnn, LogmelCnnOptions
 from affekt.models.model_card import model_card
@@ -32,6 +34,7 @@ FORMAT_VERSION = 1
 
 FAMILIES: dict[str, tuple[type[nn.Module], type[Any]]] = {
     "emo18": (Emo18, Emo18Options),
+    "encoder": (EncoderNetwork, EncoderOptions),
     "logmel-cnn": (LogmelCnn, LogmelCnnOptions),
     "zhao19": (Zhao19, Zhao19Options),
 }
@@ -102,8 +105,9 @@ class EmotionModel(nn.Module):
     """A recogniser of emotion in speech: waveforms in, one logit a class out.
 
     Args:
-        config: what to build.
+        config: what to build. Where it names a pretrained encoder, the shape of the encoder is noted in it.
         erasure: held-out losses and commitments from training, if any.
+        load_encoder: read the pretrained weights of the encoder, where there is one; False when a state dict follows.
 
     Example:
         >>> model = EmotionModel(ModelConfig(family="logmel-cnn", classes=("anger", "neutral")))
@@ -111,21 +115,55 @@ class EmotionModel(nn.Module):
         torch.Size([1, 2])
     """
 
-    def __init__(self, config: ModelConfig, *, erasure: ErasureRecord | None = None) -> None:
+    def __init__(self, config: ModelConfig, *, erasure: ErasureRecord | None = None, load_encoder: bool = True) -> None:
         super().__init__()
-        self.config = config
         self.erasure = erasure
         network, options = FAMILIES[config.family]
         outputs = len(config.classes) + len(config.attributes)
         self.network = network(outputs, _options(options, config.options))
+        if isinstance(self.network, EncoderNetwork):
+            config = replace(config, options={**config.options, **self.network.resolved})
+            if load_encoder:
+                self.network.load_source()
+        self.config = config
+
+    def fresh(self, seed: int) -> "EmotionModel":
+        """A model of the same config that was never trained: the same pretrained encoder, all else drawn from ``seed``.
+
+        Frozen weights of an encoder come from this model; those that training may have changed come from where the
+        encoder was first read. The global random state is left as it was. History and erasure record are empty.
+
+        Raises:
+            DataError: the encoder was trained too, and what it was read from is gone.
+            CheckpointError: what it was read from has changed.
+        """
+        digest = hashlib.sha256(f"weights|{seed}".encode()).digest()  # as affekt.training.build_model draws them
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(int.from_bytes(digest[:7], "big"))
+            model = EmotionModel(replace(self.config, history=()), load_encoder=False)
+        if isinstance(model.network, EncoderNetwork) and isinstance(self.network, EncoderNetwork):
+            model.network.adopt(self.network)
+        return model.to(next(self.parameters()).device)
 
     @property
     def classes(self) -> tuple[str, ...]:
         """The emotions, in the order of the logits."""
         return self.config.classes
 
+    def front_end_key(self) -> str:
+        """A digest of all that :meth:`front_end` depends on, and of this version of affekt."""
+        known = {name: value for name, value in sorted(self.config.options.items()) if name not in _NOT_FRONT_END}
+        content = json.dumps([__version__, self.config.family, self.config.sample_rate, known], sort_keys=True)
+        state = self.network.front_end_state() if isinstance(self.network, EncoderNetwork) else {}
+        return hashlib.sha256(f"{content}\0{_state_digest(state)}".encode()).hexdigest()
+
+    @property
+    def has_frozen_encoder(self) -> bool:
+        """Whether :meth:`front_end` runs a pretrained encoder: worth keeping what it gives."""
+        return isinstance(self.network, EncoderNetwork) and self.network.options.train in ("head", "last")
+
     def front_end(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """The part without parameters: waveforms (B, T), lengths (B,) -> features (B, F, ...), lengths (B,)."""
+        """The part that is never trained: waveforms (B, T), lengths (B,) -> features (B, F, ...), lengths (B,)."""
         features, counts = self.network.front_end(waveforms, lengths)  # type: ignore[operator]
         return features, counts
 
@@ -189,9 +227,9 @@ class EmotionModel(nn.Module):
                 "short; restore the model directory from a copy."
             )
         try:
-            model = cls(ModelConfig(**config))
+            model = cls(ModelConfig(**config), load_encoder=False)
             model.load_state_dict(load_file(weights))
-        except (TypeError, RuntimeError, SafetensorError, ConfigError) as error:
+        except (TypeError, RuntimeError, SafetensorError, ConfigError, CheckpointError) as error:
             reason = str(error).splitlines()[0]
             raise CheckpointError(
                 f"{path} does not hold a model this version can build ({reason}); weights and config.json of one "
@@ -217,9 +255,21 @@ class EmotionModel(nn.Module):
 
 def tensor_digest(model: nn.Module) -> str:
     """SHA-256 over a module's parameters and buffers: sorted names, dtypes, shapes, little-endian bytes."""
+    return _state_digest(model.state_dict())
+
+
+_NOT_FRONT_END = frozenset({"dropout", "download", "encoder", "head_dropout", "hidden", "lora_alpha", "lora_rank"})
+"""Options that change nothing in any front end."""
+
+
+def _state_digest(state: Mapping[str, Tensor]) -> str:
     digest = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
-        array = tensor.detach().cpu().contiguous().numpy()
+    for name, tensor in sorted(state.items()):
+        tensor = tensor.detach().cpu().contiguous()
+        if tensor.dtype == torch.bfloat16:  # NumPy has none
+            digest.update(b"bfloat16\0")
+            tensor = tensor.view(torch.int16)
+        array = tensor.numpy()
         digest.update(f"{name}\0{array.dtype.str}\0{array.shape}\0".encode())
         digest.update(array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes())
     return digest.hexdigest()
