@@ -12,6 +12,7 @@ from affekt.cli.evaluate import evaluate
 from affekt.cli.export import export
 from affekt.cli.forget import forget
 from affekt.cli.predict import predict
+from affekt.cli.raters import consensus, raters
 from affekt.cli.train import train
 
 __all__ = ["app"]
@@ -35,6 +36,8 @@ _corpus.command(App(name="show", default_command=show, sort_key=1))
 _corpus.command(App(name="check", default_command=check, sort_key=2))
 _corpus.command(App(name="audit", default_command=audit, sort_key=4))
 _corpus.command(App(name="import", default_command=import_corpus, sort_key=3))
+_corpus.command(App(name="raters", default_command=raters, sort_key=5))
+_corpus.command(App(name="consensus", default_command=consensus, sort_key=6))
 
 # listed in the order in which people need them
 app.command(App(name="demo", default_command=demo, sort_key=0))

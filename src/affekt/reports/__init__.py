@@ -5,6 +5,7 @@
 - :func:`compare_with_report`, :func:`tabulate`: every method beside retraining, as JSON, Markdown, plot and page
 - :func:`cross_validate_with_report`: families with every speaker as a test speaker once, as JSON and Markdown
 - :func:`write_audit`: what the sides of a corpus share, and what shortcuts score, as JSON and a page
+- :func:`raters_with_report`, :func:`describe_raters`: what the raters of a corpus agreed on, as JSON, Markdown and page
 - :func:`demo`: train, forget and report from nothing, on synthetic voices
 """
 
@@ -14,6 +15,7 @@ from affekt.reports.compare_table import tabulate
 from affekt.reports.cross_validation_report import cross_validate_with_report
 from affekt.reports.demo import demo
 from affekt.reports.forget_report import ForgetReport, forget_with_report
+from affekt.reports.rater_report import describe_raters, raters_with_report
 from affekt.reports.verdict import VERDICTS, verdict
 
 __all__ = [
@@ -22,7 +24,9 @@ __all__ = [
     "compare_with_report",
     "cross_validate_with_report",
     "demo",
+    "describe_raters",
     "forget_with_report",
+    "raters_with_report",
     "tabulate",
     "verdict",
     "write_audit",
