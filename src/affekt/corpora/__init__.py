@@ -3,6 +3,7 @@
 - :mod:`~affekt.corpora.corpus`: :class:`Corpus`, a root folder and a table with one row per utterance.
 - :mod:`~affekt.corpora.table`: the columns of that table, how it is read, its digest.
 - :mod:`~affekt.corpora.opening`: :func:`open_corpus`, for folders, tables and the built-in corpus.
+- :mod:`~affekt.corpora.mapping`: :func:`map_emotions`, the emotions of one corpus in the words of another.
 - :mod:`~affekt.corpora.splits`: :class:`Split` and what makes one.
 - :mod:`~affekt.corpora.check`: :func:`check`, what is wrong with the recordings and labels.
 - :mod:`~affekt.corpora.audit`: :func:`audit`, what the sides of splits share that they must not share;
@@ -30,6 +31,7 @@ from affekt.corpora.audit_sound import Duplicate, Sound, find_duplicates, listen
 from affekt.corpora.check import CheckReport, Finding, check
 from affekt.corpora.corpus import Corpus
 from affekt.corpora.dawid_skene import DawidSkene, dawid_skene
+from affekt.corpora.mapping import EmotionMapping, describe_mapping, map_emotions
 from affekt.corpora.opening import open_corpus
 from affekt.corpora.rater_quality import LeaveOneOut, RaterQuality, leave_one_out, rater_quality
 from affekt.corpora.ratings import (
@@ -56,6 +58,7 @@ __all__ = [
     "DawidSkene",
     "Division",
     "Duplicate",
+    "EmotionMapping",
     "Finding",
     "LeaveOneOut",
     "Overlap",
@@ -70,11 +73,13 @@ __all__ = [
     "check",
     "consensus",
     "dawid_skene",
+    "describe_mapping",
     "evaluator_weights",
     "find_duplicates",
     "leave_one_out",
     "leave_one_speaker_out",
     "listen",
+    "map_emotions",
     "mean_attributes",
     "multi_label_targets",
     "official",

@@ -9,6 +9,7 @@ Source: the idea to derive the tolerated gap from a simulated random model is th
 that are simulated, and the test by speakers, are ours.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, get_args
 
@@ -85,7 +86,7 @@ def group_scores(
     statistic: NamedScore,
     truth: npt.ArrayLike,
     prediction: npt.ArrayLike,
-    groups: npt.ArrayLike,
+    groups: npt.ArrayLike | Sequence[str | None],
     *,
     n_classes: int | None = None,
     clusters: npt.ArrayLike | None = None,

@@ -4,7 +4,8 @@
 - :func:`fit`, :func:`model_for`, :func:`build_model`, :class:`FitResult`: the loop
 - :func:`targets_of`, :class:`Targets`, :class:`Objective`: what is learned: emotions, votes, attributes
 - :class:`TrainConfig`, :func:`recipe`, :data:`RECIPES`: its settings
-- :func:`evaluate`, :func:`score_logits`, :class:`Evaluation`: a model over a corpus, with intervals
+- :func:`evaluate`, :func:`score_heads`, :func:`score_logits`, :class:`Evaluation`: a model on a corpus, with intervals
+- :func:`exposure`, :class:`Exposure`: which recordings of a corpus a model was trained on
 - :func:`predict_heads`, :func:`predict_rows`, :class:`FeatureStore`: outputs and front-end features, batched by length
 - :func:`parse_variant`: ``family:setting=value``
 - :func:`cross_validate`, :class:`CrossValidation`: every speaker is a test speaker once
@@ -15,7 +16,8 @@
 
 from affekt.training.config import RECIPES, TrainConfig, recipe
 from affekt.training.cross_validate import CrossValidation, cross_validate
-from affekt.training.evaluate import Evaluation, evaluate, rows_of_side, score_logits, with_classes
+from affekt.training.evaluate import Evaluation, evaluate, rows_of_side, score_heads, score_logits, with_classes
+from affekt.training.exposure import Exposure, exposure
 from affekt.training.features import FeatureStore, length_batches, pad_features
 from affekt.training.fit import FitResult, Progress, build_model, fit, is_held_out, model_for
 from affekt.training.linear_probe import Probe, probe
@@ -32,6 +34,7 @@ __all__ = [
     "SHORTCUTS",
     "CrossValidation",
     "Evaluation",
+    "Exposure",
     "FeatureStore",
     "FitResult",
     "Objective",
@@ -50,6 +53,7 @@ __all__ = [
     "code_digest",
     "cross_validate",
     "evaluate",
+    "exposure",
     "fit",
     "is_held_out",
     "length_batches",
@@ -63,6 +67,7 @@ __all__ = [
     "rows_of_side",
     "run_record",
     "run_tasks",
+    "score_heads",
     "score_logits",
     "shortcuts",
     "targets_of",

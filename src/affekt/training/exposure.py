@@ -1,0 +1,61 @@
+"""What a model has met of a corpus: which recordings it was trained on, and whose.
+
+A model that affekt trained knows its recordings by keyed commitments to their samples, so names do not matter. A
+recording that was encoded again, cut or resampled has other samples and is not recognised.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from affekt.corpora import Corpus
+from affekt.models import SIDES, EmotionModel
+from affekt.types import IntArray
+
+__all__ = ["Exposure", "exposure"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exposure:
+    """Where each recording of a corpus stood when a model was trained."""
+
+    recorded: bool
+    """Whether the model has a record of its training; without one nothing is known."""
+    sides: tuple[str | None, ...]
+    """train, heldout, dev, test, or None for a recording that was not there, one an utterance."""
+    speakers: tuple[str | None, ...]
+    """The speaker of each utterance."""
+
+    def rows(self, side: str) -> IntArray:
+        """Rows that stood on one side."""
+        return np.flatnonzero([found == side for found in self.sides])
+
+    def counts(self, rows: Sequence[int] | IntArray | None = None) -> dict[str, int]:
+        """How many of some rows (all, if not given) stood on each side; ``unknown`` for none of them."""
+        chosen = self.sides if rows is None else [self.sides[int(row)] for row in rows]
+        return {side: chosen.count(side) for side in SIDES} | {"unknown": chosen.count(None)}
+
+    def heard(self, rows: Sequence[int] | IntArray) -> int:
+        """How many of some rows were not trained on but are of speakers whose other recordings, in the corpus, were."""
+        trained = {
+            speaker for side, speaker in zip(self.sides, self.speakers, strict=True) if side == "train" and speaker
+        }
+        return sum(self.sides[int(row)] != "train" and self.speakers[int(row)] in trained for row in rows)
+
+
+def exposure(model: EmotionModel, corpus: Corpus) -> Exposure:
+    """Look every recording of a corpus up in a model's record.
+
+    Args:
+        model: any model; without a record nothing is read.
+        corpus: recordings to look up.
+
+    Raises:
+        DataError: a recording cannot be read.
+    """
+    sides: tuple[str | None, ...] = (None,) * len(corpus)
+    if model.erasure is not None:
+        rate = model.config.sample_rate
+        sides = tuple(model.erasure.side(corpus.load(row, sample_rate=rate)) for row in range(len(corpus)))
+    return Exposure(recorded=model.erasure is not None, sides=sides, speakers=tuple(corpus.table["speaker"].to_list()))
