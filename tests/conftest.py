@@ -4,6 +4,7 @@ import copy
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -62,6 +63,78 @@ def tone(emotion: str, *, hz: float, seconds: float, seed: int, gain: float = 0.
 def make_tone() -> Callable[..., Waveform]:
     """:func:`tone`."""
     return tone
+
+
+SPEECH_ENCODERS: dict[str, dict[str, Any]] = {
+    "hubert": {},
+    "hubert-batch-norm": {"conv_pos_batch_norm": True},
+    "wav2vec2": {},
+    "wav2vec2-stable": {"do_stable_layer_norm": True, "feat_extract_norm": "layer", "conv_bias": True},
+    "wavlm": {"num_buckets": 20, "max_bucket_distance": 40},
+    "whisper": {},
+}
+
+
+def save_encoder(kind: str, folder: Path) -> Path:
+    """A random encoder of three layers of width 16 in the layout of transformers."""
+    import transformers
+
+    name = kind.partition("-")[0]
+    with torch.random.fork_rng():
+        torch.manual_seed(7)
+        if name == "whisper":
+            config = transformers.WhisperConfig(
+                d_model=16,
+                encoder_layers=3,
+                encoder_attention_heads=2,
+                encoder_ffn_dim=32,
+                decoder_layers=1,
+                decoder_attention_heads=2,
+                decoder_ffn_dim=32,
+                num_mel_bins=20,
+                max_source_positions=60,
+                vocab_size=50,
+                pad_token_id=0,
+                bos_token_id=0,
+                eos_token_id=0,
+                decoder_start_token_id=0,
+            )
+            model = transformers.WhisperModel(config)
+        else:
+            title = {"hubert": "Hubert", "wav2vec2": "Wav2Vec2", "wavlm": "WavLM"}[name]
+            config = getattr(transformers, f"{title}Config")(
+                hidden_size=16,
+                num_hidden_layers=3,
+                num_attention_heads=2,
+                intermediate_size=32,
+                conv_dim=(8, 8, 8),
+                conv_kernel=(10, 8, 4),
+                conv_stride=(5, 8, 8),
+                num_conv_pos_embeddings=8,
+                num_conv_pos_embedding_groups=2,
+                **SPEECH_ENCODERS[kind],
+            )
+            model = getattr(transformers, f"{title}Model")(config)
+        for parameter in model.parameters():  # far from where random weights start, so that every part matters
+            parameter.data += 0.2 * torch.randn_like(parameter) / max(1, parameter[0].numel()) ** 0.5
+        for buffer_name, buffer in model.named_buffers():
+            if buffer_name.endswith("running_mean"):
+                buffer.normal_(0.0, 0.3)
+    model.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """A folder with a tiny random encoder by kind, a key of ``SPEECH_ENCODERS``; do not change it."""
+    found: dict[str, Path] = {}
+
+    def find(kind: str) -> Path:
+        if kind not in found:
+            found[kind] = save_encoder(kind, tmp_path_factory.mktemp("encoders") / kind)
+        return found[kind]
+
+    return find
 
 
 @pytest.fixture(scope="session")

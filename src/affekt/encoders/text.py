@@ -7,6 +7,7 @@ extremes of affective norms of the words that a lexicon given by the user knows.
 
 import csv
 import hashlib
+import itertools
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -73,7 +74,7 @@ class HashedText:
 
     def _one(self, text: str) -> FloatArray:
         words = _words(text)
-        pairs = [f"{first} {second}" for first, second in zip(words, words[1:], strict=False)]
+        pairs = [f"{first} {second}" for first, second in itertools.pairwise(words)]
         pieces = [f" {word} "[i : i + n] for word in words for n in (3, 4, 5) for i in range(len(word) + 3 - n)]
         parts = [_hashed([*words, *pairs], self.words, b"word"), _hashed(pieces, self.characters, b"char")]
         if self.lexicon:

@@ -81,7 +81,7 @@ class Wav2Vec2SpeechEncoder(SpeechEncoder):
     @property
     def frames_per_second(self) -> float:
         """Frames the encoder makes of a second of audio."""
-        return 16000 / math.prod(self.architecture["conv_stride"])
+        return float(16000 / math.prod(self.architecture["conv_stride"]))
 
     def blocks(self) -> nn.ModuleList:
         """The layers, first to last."""
@@ -147,6 +147,8 @@ class Wav2Vec2SpeechEncoder(SpeechEncoder):
         batch, size, _ = hidden.shape
         valid = length_mask(lengths, size)
         mask = None if not torch.compiler.is_exporting() and bool(valid.all()) else valid
+        if not len(layers):
+            return []
         bias = self.blocks()[0].attention.compute_bias(size, size)  # type: ignore[union-attr,operator]  # (H, F, F)
         bias = bias.unsqueeze(0).repeat(batch, 1, 1, 1).view(-1, size, size)  # (B H, F, F)
         outputs = []

@@ -52,7 +52,7 @@ class WhisperSpeechEncoder(SpeechEncoder):
         self.pad_to_30_s = pad_to_30_s
         self.module = WhisperEncoder(WhisperConfig(**{key: architecture[key] for key in KEYS}))
         if not architecture.get("closing_norm", True):
-            self.module.layer_norm = nn.Identity()
+            self.module.layer_norm = nn.Identity()  # type: ignore[assignment]
         self.mel = WhisperMel(architecture["num_mel_bins"])
         self.positions = int(architecture["max_source_positions"])
 

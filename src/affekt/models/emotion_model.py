@@ -258,7 +258,9 @@ def tensor_digest(model: nn.Module) -> str:
     return _state_digest(model.state_dict())
 
 
-_NOT_FRONT_END = frozenset({"dropout", "download", "encoder", "head_dropout", "hidden", "lora_alpha", "lora_rank"})
+_NOT_FRONT_END = frozenset(
+    {"dropout", "download", "encoder", "head_dropout", "hidden", "lora_alpha", "lora_rank", "standardise"}
+)
 """Options that change nothing in any front end."""
 
 

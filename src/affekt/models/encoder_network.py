@@ -40,7 +40,7 @@ class EncoderOptions:
     """With ``last``: how many layers."""
     lora_rank: int = 8
     """With ``lora``: rank of the adapters."""
-    lora_alpha: float = 16.0
+    lora_alpha: int = 16
     """With ``lora``: the adapters' output is multiplied by this over the rank."""
     hidden: int = 0
     """Width of a hidden layer in the head; 0: the head is linear."""
@@ -67,7 +67,7 @@ class EncoderOptions:
         for name, low, high in (
             ("train_layers", 1, 1000),
             ("lora_rank", 1, 10_000),
-            ("lora_alpha", 1e-6, 1e6),
+            ("lora_alpha", 1, 1_000_000),
             ("hidden", 0, 100_000),
             ("dropout", 0.0, 0.99),
         ):
@@ -269,11 +269,11 @@ class _Standardise(nn.Module):
 
     def forward(self, values: Tensor) -> Tensor:
         """(..., N width) -> (..., N width)."""
-        parts = values.unflatten(-1, (-1, self.width))
+        parts = values.view(*values.shape[:-1], -1, self.width)  # (..., N, width)
         return nn.functional.layer_norm(parts, (self.width,)).flatten(-2)
 
 
-def _add_adapters(encoder: SpeechEncoder, *, rank: int, alpha: float) -> None:
+def _add_adapters(encoder: SpeechEncoder, *, rank: int, alpha: int) -> None:
     """Low-rank adapters (Hu et al., "LoRA", 2021) beside the encoder's linear maps, by peft; they start as nothing."""
     require("peft")
     from peft import LoraConfig, inject_adapter_in_model

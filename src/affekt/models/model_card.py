@@ -21,6 +21,7 @@ def model_card(config: dict[str, Any], *, parameters: int) -> str:
         f"- Classes: {', '.join(config['classes'])}",
         f"- Input: mono waveforms at {config['sample_rate']} Hz, any length; output: one logit a class",
         f"- Parameters: {parameters:,}",
+        *_encoder(config["options"]),
         f"- Written by affekt {config['affekt_version']}, model format {config['format_version']}",
     ]
     if training:
@@ -51,3 +52,22 @@ def model_card(config: dict[str, Any], *, parameters: int) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _encoder(options: dict[str, Any]) -> list[str]:
+    """What a model with a pretrained encoder has to say about it."""
+    shape = options.get("architecture")
+    if not shape:
+        return []
+    trained = {
+        "all": "trained whole",
+        "last": f"the last {options.get('train_layers', 2)} layers trained",
+        "lora": "low-rank adapters trained",
+    }.get(options.get("train", "head"), "frozen")
+    digest = str(options.get("source_sha256", ""))
+    return [
+        f"- Pretrained encoder: `{options.get('encoder') or 'none (fresh weights)'}` ({shape['model_type']}, "
+        f"{trained}), its weights are part of this model",
+        *([f"- SHA-256 of the encoder's weight files: `{digest}`"] if digest else []),
+        "- The encoder learned from other recordings, which affekt knows nothing of and cannot forget.",
+    ]

@@ -80,13 +80,15 @@ RECIPES: dict[str, TrainConfig] = {
     "emo18": TrainConfig(
         epochs=10, batch_size=16, learning_rate=1e-3, weight_decay=0.0, label_smoothing=0.0, crop_seconds=1.0
     ),
+    "encoder": TrainConfig(epochs=40, learning_rate=3e-3),
     "logmel-cnn": TrainConfig(),
     "zhao19": TrainConfig(
         epochs=10, batch_size=16, learning_rate=1e-3, weight_decay=0.0, label_smoothing=0.0, crop_seconds=1.0
     ),
 }
 """Family -> its recipe. The end-to-end networks use Adam at 1e-3 as their authors' code does (STAA-Net); their few
-epochs on stretches of one second are what two CPU cores afford, not what the networks could reach."""
+epochs on stretches of one second are what two CPU cores afford, not what the networks could reach.
+That of encoder is for a head on a frozen encoder."""
 
 
 def recipe(family: str, **changes: Any) -> TrainConfig:
