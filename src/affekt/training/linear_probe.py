@@ -5,10 +5,9 @@ into a few inner folds; every layer and every C is tried there, the pair with th
 predictions is taken, and one regression is fitted to all training speakers. Means and standard deviations come from
 training speakers alone, in the inner folds too.
 
-Logistic regression with an L2 penalty sees only the inner products of the rows. So where there are more features than
-training rows, each fold's features are turned (exactly, by a singular value decomposition) into as many numbers as
-there are rows, and the fits cost less; nothing is left out. In the inner folds, single precision and a coarser stop are
-used; neighbouring Cs start from each other's solution.
+The objective is scikit-learn's: C times the summed cross-entropy plus half the squared weights, biases free. It is
+minimised by L-BFGS in single precision, with a coarser stop in the inner folds, where neighbouring Cs start from each
+other's solution.
 """
 
 import time
@@ -187,16 +186,11 @@ def _choose(
 
 
 def _standardised(train: FloatArray, test: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Zero mean and unit deviation in the training rows, then as few columns as the rows allow."""
+    """Zero mean and unit deviation in the training rows; columns that are constant there become 0."""
     mean, deviation = train.mean(0, dtype=np.float64), train.std(0, dtype=np.float64)
     deviation[deviation < 1e-8] = 1.0
-    one = ((train - mean) / deviation).astype(np.float32)
-    two = ((test - mean) / deviation).astype(np.float32)
-    if one.shape[1] > one.shape[0]:
-        # the solution lies in the span of the training rows
-        _, _, basis = np.linalg.svd(one, full_matrices=False)
-        one, two = one @ basis.T, two @ basis.T
-    return one, two
+    shift, scale = mean.astype(np.float32), (1.0 / deviation).astype(np.float32)
+    return (train - shift) * scale, (test - shift) * scale
 
 
 def _fitted(
@@ -247,7 +241,7 @@ def _fitted(
             begin.ravel(),
             jac=True,
             method="L-BFGS-B",
-            options={"maxiter": 500, "gtol": 1e-6 if tolerance < 1e-3 else 1e-4, "ftol": tolerance * 1e-4},
+            options={"maxiter": 500, "gtol": 1e-6 if tolerance < 1e-3 else 1e-4, "ftol": tolerance * 1e-5},
         )
     table = found.x.reshape(k, d + 1)
     return _Fitted(classes=classes, weights=table[:, :d].astype(np.float32), biases=table[:, d].astype(np.float32))
@@ -263,7 +257,7 @@ def _checked(
     cs: Sequence[float],
 ) -> tuple[FloatArray, IntArray, list[str]]:
     """Arrays of one length with finite numbers and known settings."""
-    values = np.asarray(features)
+    values = np.asarray(features, np.float32)
     values = values[:, None, :] if values.ndim == 2 else values
     targets = np.asarray(labels)
     if values.ndim != 3 or targets.shape != (values.shape[0],) or len(speakers) != values.shape[0]:
