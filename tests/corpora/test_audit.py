@@ -1,6 +1,7 @@
 """The leaks of published splits are found, with their numbers; what does not leak is not called a leak."""
 
 import csv
+import json
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from affekt.corpora import AuditReport, Corpus, Overlap, PairAudit, Sides, audit, open_corpus, sentence_keys
+from affekt.corpora import AuditReport, Corpus, Overlap, PairAudit, Sides, audit, open_corpus, read_sides, sentence_keys
 from affekt.corpora.audit_sound import find_duplicates, listen
 from affekt.errors import ConfigError, DataError
 
@@ -279,17 +280,29 @@ def test_pauses_before_and_behind(tmp_path: Path) -> None:
 
 
 @pytest.mark.data
-def test_random_folds_of_emodb_share_all_speakers(shared_data: Callable[[str], Path]) -> None:
-    """As EmoBox deals them: 5 folds of utterances, each of the 10 speakers on both sides of every fold."""
+def test_folds_of_emodb_as_emobox_lists_them_share_all_speakers(
+    shared_data: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """EmoBox: 5 folds of utterances, two lists a fold, each of the 10 speakers on both sides of every fold."""
     corpus = open_corpus(shared_data("emodb"))
     draw, speakers = random.Random(1), corpus.table["speaker"].to_list()
+    files = corpus.table["file"].to_list()
     rows = sorted(range(len(corpus)), key=lambda row: (speakers[row], draw.random()))
-    folds = [
-        of_lists(f"fold {k}", train=[r for i, r in enumerate(rows) if i % 5 != k], test=rows[k::5]) for k in range(5)
-    ]
-    report = audit(corpus, folds, audio=False)
-    assert report.leaks == 5
+    paths = []
+    for fold in range(5):
+        for side in ("train", "test"):
+            stems = [Path(files[row]).stem for i, row in enumerate(rows) if (i % 5 == fold) == (side == "test")]
+            stems.append("03a04Ad")  # fear, which our copy of the corpus does not have
+            lines = [{"key": f"emodb-{stem}", "wav": f"downloads/emodb/wav/{stem}.wav", "emo": "?"} for stem in stems]
+            paths.append(tmp_path / f"fold_{fold + 1}" / f"emodb_{side}_fold_{fold + 1}.jsonl")
+            paths[-1].parent.mkdir(exist_ok=True)
+            paths[-1].write_text("\n".join(json.dumps(line) for line in lines), encoding="utf-8")
+    with pytest.raises(DataError, match="unknown utterance 'emodb-03a04Ad'"):
+        read_sides(paths, corpus)
+    report = audit(corpus, read_sides(paths, corpus, partial=True), audio=False)
+    assert len(report.divisions) == report.leaks == 5
     for division in report.divisions:
+        assert (division.unassigned, sum(division.utterances.values())) == (0, len(corpus))
         shared = found(division.pairs[0], "speakers")
         assert (shared.verdict, shared.shared, shared.of_first, shared.of_second) == ("leak", 10, 10, 10)
         assert found(division.pairs[0], "sentences").shared == 10

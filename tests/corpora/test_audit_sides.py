@@ -73,7 +73,10 @@ def test_emobox_lists(people: Maker, tmp_path: Path) -> None:
     for fold, test in ((1, "01/0"), (2, "02/2")):
         for side in ("train", "test"):
             names = [test] if side == "test" else [n for n in corpus.table["utterance"].to_list() if n != test]
-            text = "\n".join(json.dumps({"key": name, "emo": "joy", "length": 1.5}) for name in names)
+            text = "\n".join(
+                json.dumps({"key": f"people-{name}", "wav": f"downloads/people/wav/{name}.wav", "emo": "joy"})
+                for name in names
+            )
             paths.append(write(tmp_path / f"fold_{fold}" / f"people_{side}_fold_{fold}.jsonl", text))
     one, two = read_sides(paths, corpus)
     assert one.rows == {"train": (1, 2, 3), "test": (0,)}

@@ -224,8 +224,7 @@ def align(first: Waveform, second: Waveform) -> Alignment:
     power = (energies[0][ends] - energies[0][begins]) * (energies[1][ends - lags] - energies[1][begins - lags])
     # a stretch of near silence agrees with any other: at least a tenth of the energy of both must overlap
     loud = power > 0.01 * energies[0][-1] * energies[1][-1]
-    around = (lags[:, None] * _FINE + np.arange(_FINE)) % (size * _FINE)  # (lags, fine)
-    heights = np.abs(product[around]).max(axis=1)
+    heights = np.abs(product).reshape(size, _FINE).max(axis=1)[lags % size]  # (lags,)
     correlation = np.where(loud, heights / np.sqrt(np.maximum(power, 1e-30)), 0.0)
     at = int(np.argmax(correlation))
     return Alignment(

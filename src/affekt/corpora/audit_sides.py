@@ -205,18 +205,20 @@ class _Finder:
 
     def rows(self, frame: pl.DataFrame, path: Path, *, partial: bool) -> list[int | None]:
         """The row of each line; None for unknown ones that may be left out."""
-        column = next((name for name in _IDS if name in frame.columns), None)
-        if column is None:
+        columns = [name for name in _IDS if name in frame.columns]
+        if not columns:
             raise DataError(
                 f"{path} has no column 'utterance' or 'file' ({nearest('utterance', frame.columns)}); one of them was "
                 "expected; rename the column that holds the ids."
             )
         found: list[int | None] = []
-        for number, name in enumerate(frame[column].cast(pl.String).to_list(), 1):
-            row = None if name is None else self.exact.get(name, self.stems.get(_stem(name)))
+        for number, names in enumerate(frame.select(columns).cast(pl.String).rows(), 1):
+            # EmoBox puts its own prefix before the name in 'key', and the file's name into 'wav'
+            rows = (self.exact.get(name, self.stems.get(_stem(name))) for name in names if name is not None)
+            row = next((row for row in rows if row is not None), None)
             if row is None and not partial:
                 raise DataError(
-                    f"row {number} of {path} names the unknown utterance '{name or ''}' (corpus "
+                    f"row {number} of {path} names the unknown utterance '{names[0] or ''}' (corpus "
                     f"'{self.corpus.name}' has {len(self.corpus)}); an id or a file of the corpus was expected; "
                     "correct it, or leave such rows out with --partial."
                 )
