@@ -2,6 +2,7 @@
 
 - :func:`forget_with_report`, :class:`ForgetReport`: forget, test, write model and report
 - :data:`VERDICTS`, :func:`verdict`: the closed vocabulary, and how it follows from the recorded tests
+- :func:`evaluate_with_report`, :class:`EvaluationReport`: a model on a corpus, for whom, and beside other models
 - :func:`compare_with_report`, :func:`tabulate`: every method beside retraining, as JSON, Markdown, plot and page
 - :func:`cross_validate_with_report`: families with every speaker as a test speaker once, as JSON and Markdown
 - :func:`write_audit`: what the sides of a corpus share, and what shortcuts score, as JSON and a page
@@ -14,17 +15,20 @@ from affekt.reports.compare_report import compare_with_report
 from affekt.reports.compare_table import tabulate
 from affekt.reports.cross_validation_report import cross_validate_with_report
 from affekt.reports.demo import demo
+from affekt.reports.evaluation_report import EvaluationReport, evaluate_with_report
 from affekt.reports.forget_report import ForgetReport, forget_with_report
 from affekt.reports.rater_report import describe_raters, raters_with_report
 from affekt.reports.verdict import VERDICTS, verdict
 
 __all__ = [
     "VERDICTS",
+    "EvaluationReport",
     "ForgetReport",
     "compare_with_report",
     "cross_validate_with_report",
     "demo",
     "describe_raters",
+    "evaluate_with_report",
     "forget_with_report",
     "raters_with_report",
     "tabulate",
