@@ -1,13 +1,15 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 import soundfile
 
-from affekt.corpora import open_corpus
+from affekt.cli.corpus import Exportable, Importable
+from affekt.corpora import READERS, official, open_corpus
+from affekt.corpora.formats import FORMATS
 
 Affekt = Callable[..., Any]
 
@@ -83,3 +85,87 @@ def test_import_of_real_emodb(affekt: Affekt, tmp_path: Path, data_root: Callabl
     ran = affekt("corpus", "import", "emodb", data_root("emodb"), "--out", tmp_path / "emodb", "--json")
     assert json.loads(ran.out)["speakers"] == 10
     assert affekt("corpus", "show", tmp_path / "emodb").code == 0
+
+
+def test_every_public_corpus_and_format_can_be_named() -> None:
+    assert list(get_args(Importable)) == sorted([*READERS, *FORMATS])
+    assert list(get_args(Exportable)) == sorted(FORMATS)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_export_and_import_again(affekt: Affekt, shared: Path, tmp_path: Path, name: str) -> None:
+    out = tmp_path / "out"
+    ran = affekt("corpus", "export", shared / "corpus", name, "--out", out, "--copy-audio", "--json")
+    assert ran.code == 0
+    said = json.loads(ran.out)
+    assert (said["format"], said["utterances"], said["folder"]) == (name, 72, str(out))
+    source = out / "out.csv" if name == "nkululeko" else out
+    ran = affekt("corpus", "import", name, source, "--out", tmp_path / "back", "--copy-audio")
+    assert ran.out == f"{tmp_path / 'back'}: 72 utterances of 6 speakers\n"
+    back, corpus = open_corpus(tmp_path / "back"), open_corpus(shared / "corpus")
+    columns = ["utterance", "speaker", "emotion"]
+    assert back.table.select(columns).sort(columns).equals(corpus.table.select(columns).sort(columns))
+    assert affekt("corpus", "check", tmp_path / "back").code == 0
+
+
+def test_export_says_what_is_lost(affekt: Affekt, shared: Path, tmp_path: Path) -> None:
+    ran = affekt("corpus", "export", shared / "corpus", "speechbrain", "--out", tmp_path / "sb")
+    assert ran.out.splitlines()[0] == f"{tmp_path / 'sb'}: 72 utterances as speechbrain"
+    assert "note: the format has no place for these keys of corpus.toml: name" in ran.out
+    assert f"note: data_root is {shared / 'corpus'}" in ran.out
+    kinds = affekt("corpus", "export", shared / "corpus", "lhotse", "--out", tmp_path / "l", "--file-format", "csv")
+    assert kinds.code == 2
+    assert "lhotse has no file format csv; none was expected" in kinds.err
+    assert not (tmp_path / "l").exists()
+
+
+def test_import_with_a_root_and_speakers_from_ids(affekt: Affekt, shared: Path, tmp_path: Path) -> None:
+    table = tmp_path / "x.csv"
+    table.write_text("file,emotion\naudio/00-anger-0.wav,joy\naudio/01-anger-0.wav,\n", encoding="utf-8")
+    words = ["corpus", "import", "nkululeko", table, "--out", tmp_path / "x", "--audio-root", shared / "corpus"]
+    assert affekt(*words, "--speaker-pattern", r"(\d\d)-anger").code == 0
+    corpus = open_corpus(tmp_path / "x")
+    assert corpus.speakers == ("00", "01")
+    assert corpus.path(0).is_file()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["emodb", "--audio-root", "x"], "--audio-root is for formats (got emodb, a public corpus)"),
+        (["lhotse", "--tables", "x"], "--tables is for audformat (got lhotse)"),
+        (["audformat"], "no audformat header at "),
+    ],
+)
+def test_import_refuses(affekt: Affekt, tmp_path: Path, words: list[str], message: str) -> None:
+    (tmp_path / "source").mkdir()
+    ran = affekt("corpus", "import", words[0], tmp_path / "source", "--out", tmp_path / "out", *words[1:])
+    assert ran.code == 2
+    assert message in ran.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_split_by_named_speakers(affekt: Affekt, shared: Path, tmp_path: Path) -> None:
+    words = ["--out", tmp_path / "split", "--test-speakers", "00,01", "--dev-speakers", "02", "--json"]
+    ran = affekt("corpus", "split", shared / "corpus", *words)
+    assert ran.code == 0
+    assert {row["side"]: row["speakers"] for row in json.loads(ran.out)["sides"]} == {
+        "train": ["03", "04", "05"],
+        "dev": ["02"],
+        "test": ["00", "01"],
+    }
+    official_split = official(open_corpus(tmp_path / "split"))
+    assert official_split.test.speakers == ("00", "01")
+
+
+def test_split_into_folds(affekt: Affekt, shared: Path, tmp_path: Path) -> None:
+    ran = affekt("corpus", "split", shared / "corpus", "--out", tmp_path / "split", "--folds", "3", "--seed", "2")
+    assert ran.code == 0
+    table = open_corpus(tmp_path / "split").table
+    tested = [set(table.filter(table[f"fold_{k}"] == "test")["speaker"]) for k in (1, 2, 3)]
+    assert sorted(speaker for fold in tested for speaker in fold) == [f"{k:02d}" for k in range(6)]
+    refused = affekt(
+        "corpus", "split", shared / "corpus", "--out", tmp_path / "b", "--folds", "3", "--test-speakers", "00"
+    )
+    assert refused.code == 2
+    assert "--folds draws all speakers" in refused.err

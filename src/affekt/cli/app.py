@@ -5,7 +5,7 @@ from cyclopts import App, Parameter
 from affekt import __version__
 from affekt.cli.audit import audit
 from affekt.cli.compare import compare
-from affekt.cli.corpus import check, import_corpus, show
+from affekt.cli.corpus import check, export_corpus, import_corpus, show, split
 from affekt.cli.cross_validate import cross_validate
 from affekt.cli.demo import demo
 from affekt.cli.evaluate import evaluate
@@ -31,11 +31,13 @@ app = App(
     suppress_keyboard_interrupt=False,
 )
 
-_corpus = App(name="corpus", help="Look at, check, audit or import a corpus.", sort_key=1)
+_corpus = App(name="corpus", help="Look at, check, audit, split, import or export a corpus.", sort_key=1)
 _corpus.command(App(name="show", default_command=show, sort_key=1))
 _corpus.command(App(name="check", default_command=check, sort_key=2))
 _corpus.command(App(name="audit", default_command=audit, sort_key=4))
 _corpus.command(App(name="import", default_command=import_corpus, sort_key=3))
+_corpus.command(App(name="export", default_command=export_corpus, sort_key=4))
+_corpus.command(App(name="split", default_command=split, sort_key=5))
 _corpus.command(App(name="raters", default_command=raters, sort_key=5))
 _corpus.command(App(name="consensus", default_command=consensus, sort_key=6))
 

@@ -139,7 +139,9 @@ def same() -> Callable[..., None]:
             if text_only:
                 for name in ("number", "grade", "ok"):
                     if name in right:
-                        assert type(right[name])(eval(left[name].title() if name == "ok" else left[name])) == right[name]
+                        assert (
+                            type(right[name])(eval(left[name].title() if name == "ok" else left[name])) == right[name]
+                        )
                         left.pop(name), right.pop(name)
             assert left == right
 
@@ -196,5 +198,8 @@ def corpus(recordings: Path) -> Corpus:
 def whole(corpus: Corpus) -> Corpus:
     """The same without segments and ratings, and without the second utterance."""
     return Corpus(
-        name="small", root=corpus.root, table=corpus.table[[0, 2]].with_columns(start=None, end=None), classes=("joy", "anger")
+        name="small",
+        root=corpus.root,
+        table=corpus.table[[0, 2]].with_columns(start=None, end=None),
+        classes=("joy", "anger"),
     )

@@ -15,6 +15,9 @@ from affekt.errors import DataError
 
 Same = Callable[..., None]
 
+# audformat 1.4.3 itself calls pandas 3.1 in a way that it will give up
+pytestmark = pytest.mark.filterwarnings("ignore:The inplace keyword in DataFrame.set_index is deprecated")
+
 
 @pytest.mark.parametrize("kind", ["parquet", "csv"])
 def test_audformat_opens_what_is_written(kind: str, corpus: Corpus, tmp_path: Path) -> None:
@@ -41,7 +44,7 @@ def test_audformat_opens_what_is_written(kind: str, corpus: Corpus, tmp_path: Pa
     assert db["split.test"].split_id == "test"
     assert db.splits["test"].type == "test"
     # the library's own way to ask for a label everywhere finds the utterances and the raters
-    assert len(db.get("arousal")) == 2
+    assert db.get("arousal")["arousal"].dropna().tolist() == [1.5, 7.0]
     assert done.notes == ("the recordings stay where they are, and the absolute paths make the database not portable",)
 
 
@@ -59,7 +62,9 @@ def database() -> audformat.Database:
     """A database in the style of published ones."""
     db = audformat.Database("mydb", source="here", usage="research", license="CC0-1.0")
     db.schemes["emotion"] = audformat.Scheme(labels=["joy", "anger", "none"])
-    db.schemes["speaker"] = audformat.Scheme("str", labels={"03": {"gender": "female", "age": 30}, "7": {"gender": "male"}})
+    db.schemes["speaker"] = audformat.Scheme(
+        "str", labels={"03": {"gender": "female", "age": 30}, "7": {"gender": "male"}}
+    )
     db.schemes["arousal"] = audformat.Scheme("float", minimum=1, maximum=5)
     db.schemes["confidence"] = audformat.Scheme("float")
     db.schemes["clip"] = audformat.Scheme("time")
@@ -70,7 +75,11 @@ def database() -> audformat.Database:
     db.splits["train"] = audformat.Split("train")
     db.splits["heldout"] = audformat.Split("test")
     files = db["files"] = audformat.Table(audformat.filewise_index(["a.wav", "b.wav"]))
-    for name, values in {"speaker": ["03", "7"], "clip": pd.to_timedelta([1.5, None], unit="s"), "clear": [True, None]}.items():
+    for name, values in {
+        "speaker": ["03", "7"],
+        "clip": pd.to_timedelta([1.5, None], unit="s"),
+        "clear": [True, None],
+    }.items():
         files[name] = audformat.Column(scheme_id=name)
         files[name].set(values)
     segments = audformat.segmented_index(["a.wav", "a.wav"], [0.0, 1.0 / 3], [1.0 / 3, pd.NaT])
@@ -96,7 +105,7 @@ def test_what_audformat_writes_is_read(kind: str, database: audformat.Database, 
     assert corpus.classes == ("joy", "anger")
     rows = {row["utterance"]: row for row in corpus.table.sort("file", "start", nulls_last=False).to_dicts()}
     first, second, other = rows.values()
-    assert (first["file"], first["start"], first["end"]) == ("a.wav", None, 0.333333333)
+    assert (first["file"], first["start"], first["end"]) == ("a.wav", 0.0, 0.333333333)
     assert (second["start"], second["end"], second["speaker"], second["sex"]) == (0.333333333, None, "03", "f")
     assert (second["age"], second["emotion"], second["split"]) == (30.0, "anger", "train")
     assert (second["emotion.confidence"], second["clip"], second["clear"]) == (1.0, 1.5, True)
@@ -120,7 +129,7 @@ def test_tables_that_disagree(database: audformat.Database, tmp_path: Path) -> N
     table["arousal"] = audformat.Column(scheme_id="arousal")
     table["arousal"].set([4.0])
     database.save(tmp_path / "db")
-    with pytest.raises(DataError, match="'emotion.test' and 'more' disagree about 'arousal' of b.wav"):
+    with pytest.raises(DataError, match=r"'emotion.test' and 'more' disagree about 'arousal' of b.wav"):
         read(tmp_path / "db")
 
 
@@ -147,7 +156,7 @@ def test_a_time_without_a_unit_is_refused(tmp_path: Path) -> None:
 
 
 def test_pickles_are_refused(tmp_path: Path) -> None:
-    db = audformat.testing.create_db(minimal=True)
+    db = audformat.Database("x")
     db["t"] = audformat.Table(audformat.filewise_index(["a.wav"]))
     db.save(tmp_path, storage_format="pkl")
     with pytest.raises(DataError, match="is a pickle, which can run code"):
@@ -161,7 +170,11 @@ def test_pickles_are_refused(tmp_path: Path) -> None:
         ("a: [", "file\na.wav\n", "is not valid YAML"),
         ("tables: [1]\n", "file\na.wav\n", "does not map ids"),
         ("tables: {t: {type: odd}}\n", "file\na.wav\n", "type 'odd'; filewise or segmented"),
-        ("tables: {t: {type: filewise, columns: {x: }}}\n", "file\na.wav\n", "has no column 'x', which db.yaml describes"),
+        (
+            "tables: {t: {type: filewise, columns: {x: }}}\n",
+            "file\na.wav\n",
+            "has no column 'x', which db.yaml describes",
+        ),
         ("tables: {t: {type: segmented}}\n", "file\na.wav\n", "has no column 'start'"),
         ("tables: {t: {type: filewise, columns: [x]}}\n", "file\na.wav\n", "are no mapping"),
         ("tables: {t: {type: filewise}}\n", "", "is empty"),
@@ -201,10 +214,14 @@ def test_the_same_segment_twice_is_refused(whole: Corpus, tmp_path: Path) -> Non
 
 
 def test_many_raters_and_extra_columns_go_to_a_misc_table(corpus: Corpus, tmp_path: Path, same_ratings: Same) -> None:
-    ratings = pl.DataFrame({"utterance": ["u1"] * 40, "rater": [f"r{k:02d}" for k in range(40)], "emotion": ["joy"] * 40})
+    ratings = pl.DataFrame(
+        {"utterance": ["u1"] * 40, "rater": [f"r{k:02d}" for k in range(40)], "emotion": ["joy"] * 40}
+    )
     many = Corpus(name="x", root=corpus.root, table=corpus.table, ratings=ratings.with_columns(seconds=pl.lit(1.5)))
     write(many, tmp_path / "db")
-    assert yaml.safe_load((tmp_path / "db" / "db.yaml").read_text())["misc_tables"]["ratings"]["levels"] == {"rating": "int"}
+    assert yaml.safe_load((tmp_path / "db" / "db.yaml").read_text())["misc_tables"]["ratings"]["levels"] == {
+        "rating": "int"
+    }
     assert len(audformat.Database.load(tmp_path / "db", load_data=True)["ratings"].get()) == 40
     back = read(tmp_path / "db")
     same_ratings(back, many)

@@ -15,7 +15,12 @@ from affekt.corpora.formats import FORMATS, Export, speakers_from_ids
 from affekt.errors import ConfigError, DataError
 
 Same = Callable[..., None]
-few = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow], phases=[Phase.explicit, Phase.generate])
+few = settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    phases=[Phase.explicit, Phase.generate],
+)
 
 KINDS = [(name, kind) for name, known in FORMATS.items() for kind in known.file_formats or (None,)]
 HEADERS = {"audformat": {"name", "source", "licence", "classes", "synthetic", "scale"}, "emobox": {"name", "classes"}}
@@ -107,7 +112,7 @@ def test_nothing_there(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["emobox", "huggingface"])
 def test_segments_are_cut_only_if_copying_is_asked_for(name: str, corpus: Corpus, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="'u1' is a part of a.wav and this format refers to whole files.*--copy-audio"):
+    with pytest.raises(DataError, match=r"'u1' is a part of a.wav and this format refers to whole files.*--copy-audio"):
         FORMATS[name].write(corpus, tmp_path / "out")
     done = FORMATS[name].write(corpus, tmp_path / "out", copy_audio=True)
     assert any("cut into a file of its own" in note for note in done.notes)
@@ -116,7 +121,9 @@ def test_segments_are_cut_only_if_copying_is_asked_for(name: str, corpus: Corpus
 @pytest.mark.parametrize("name", FORMATS)
 def test_extra_columns_that_no_format_holds_are_named(name: str, whole: Corpus, tmp_path: Path) -> None:
     table = whole.table.with_columns(
-        pl.Series("words", [["a"], ["b"]]), pl.Series("gender", ["x", "y"]), pl.Series("void", [None, None], dtype=pl.String)
+        pl.Series("words", [["a"], ["b"]]),
+        pl.Series("gender", ["x", "y"]),
+        pl.Series("void", [None, None], dtype=pl.String),
     )
     done = FORMATS[name].write(Corpus(name="out", root=whole.root, table=table), tmp_path / "out")
     (note,) = [note for note in done.notes if "extra columns" in note]
@@ -125,7 +132,7 @@ def test_extra_columns_that_no_format_holds_are_named(name: str, whole: Corpus, 
 
 @pytest.mark.parametrize("name", ["audformat", "huggingface"])
 def test_a_kind_of_table_that_there_is_not(name: str, whole: Corpus, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="unknown .* format 'parket'; did you mean 'parquet'"):
+    with pytest.raises(ConfigError, match=r"unknown .* format 'parket'; did you mean 'parquet'"):
         FORMATS[name].write(whole, tmp_path / "out", file_format="parket")
     assert list(tmp_path.iterdir()) == []
 
