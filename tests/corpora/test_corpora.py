@@ -4,13 +4,17 @@ import subprocess
 import sys
 
 import affekt.corpora
-from affekt.corpora import READERS, emodb, emogator, ravdess, stem_e2va
+from affekt.corpora import READERS, crema_d, emodb, emogator, iemocap, msp_improv, msp_podcast, ravdess, stem_e2va
 
 
 def test_every_reader_is_listed_under_its_name() -> None:
     assert dict(READERS) == {
+        "crema-d": crema_d.read,
         "emodb": emodb.read,
         "emogator": emogator.read,
+        "iemocap": iemocap.read,
+        "msp-improv": msp_improv.read,
+        "msp-podcast": msp_podcast.read,
         "ravdess": ravdess.read,
         "stem-e2va": stem_e2va.read,
     }

@@ -44,7 +44,7 @@ class Ballots:
         size = len(self.categories)
         voted = self.choices >= 0
         flat = self.items[voted] * size + self.choices[voted]
-        return np.bincount(flat, minlength=self.n_items * size).reshape(-1, size).astype(np.float64)
+        return np.bincount(flat, minlength=self.n_items * size).reshape(self.n_items, size).astype(np.float64)
 
     def counts_of_others(self) -> npt.NDArray[np.float64]:
         """Votes of everyone but the rater on the utterance of each rating, (M, number of categories)."""
@@ -53,16 +53,19 @@ class Ballots:
         _, pair = np.unique(self.items * len(self.rater_names) + self.raters, return_inverse=True)
         pair = pair.reshape(-1)
         voted = self.choices >= 0
-        own = np.bincount(pair[voted] * size + self.choices[voted], minlength=(int(pair.max(initial=-1)) + 1) * size)
-        return np.asarray(self.counts()[self.items] - own.reshape(-1, size)[pair], np.float64)
+        pairs = int(pair.max(initial=-1)) + 1
+        own = np.bincount(pair[voted] * size + self.choices[voted], minlength=pairs * size).reshape(pairs, size)
+        return np.asarray(self.counts()[self.items] - own[pair], np.float64)
 
 
 def class_list(corpus: Corpus, classes: Sequence[str] | None) -> tuple[str, ...]:
     """Classes that were asked for: those given, those of the corpus, or all that raters chose where it has none.
 
+    The list is empty where the corpus has no class and no rating names an emotion.
+
     Raises:
         ConfigError: A class is named twice.
-        DataError: The corpus has no ratings, or neither classes nor a rating with an emotion.
+        DataError: The corpus has no ratings.
     """
     table = rated(corpus)
     if classes is not None:
@@ -72,15 +75,7 @@ def class_list(corpus: Corpus, classes: Sequence[str] | None) -> tuple[str, ...]
                 f"the classes are {', '.join(names) or 'none'}; distinct names were expected; correct them."
             )
         return names
-    if corpus.classes:
-        return corpus.classes
-    found = tuple(table["emotion"].drop_nulls().unique().sort().to_list())
-    if not found:
-        raise DataError(
-            f"no rating of corpus '{corpus.name}' names an emotion; at least one was expected; check the column "
-            "'emotion' of the ratings."
-        )
-    return found
+    return corpus.classes or tuple(table["emotion"].drop_nulls().unique().sort().to_list())
 
 
 def rated(corpus: Corpus) -> pl.DataFrame:
@@ -148,6 +143,8 @@ def secondary_choices(corpus: Corpus, found: Ballots) -> tuple[npt.NDArray[np.in
 
 def unique_maximum(counts: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
     """Column of the single greatest value of each row; -1 for a tie or a row without a value above 0. Shape (N,)."""
+    if counts.shape[1] == 0:
+        return np.full(len(counts), -1, np.int64)
     top = counts.max(axis=1, initial=0.0)
     # sums of weights such as 0.1 differ in their last bits
     single = np.isclose(counts, top[:, None], rtol=0.0, atol=1e-9).sum(axis=1) == 1

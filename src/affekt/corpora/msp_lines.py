@@ -70,7 +70,7 @@ EMOTIONS: Final = {
 }
 """Name in a rating, primary or secondary, and emotion. ``Other-TEXT`` is other with the text of the rater."""
 
-_OTHER_TEXT: Final = re.compile(r"other\b[\s:()-]*(?P<text>.*?)\)?", re.IGNORECASE | re.DOTALL)
+_OTHER_TEXT: Final = re.compile(r"other\b[\s:-]*(?P<text>.*)", re.IGNORECASE | re.DOTALL)
 _LOWERED: Final = {name.lower(): emotion for name, emotion in EMOTIONS.items()}
 _SUFFIXES: Final = (".wav", ".avi", ".mp4", ".flac")
 _SEXES: Final = {"male": "m", "female": "f", "m": "m", "f": "f", "unknown": None, "": None, "na": None}
@@ -110,7 +110,8 @@ def emotion_names(text: str, *, where: str) -> Emotions:
         else:
             hint = nearest(part, EMOTIONS)
             raise DataError(f"{where} has the unknown emotion '{part}'; {hint}; correct the name.")
-    return Emotions(names=names, texts=texts)
+    bare = [text[1:-1].strip() if text[:1] == "(" and text[-1:] == ")" else text for text in texts]
+    return Emotions(names=names, texts=bare)
 
 
 def code_emotion(code: str, *, where: str, codes: Mapping[str, str | None] = CODES) -> str | None:

@@ -176,7 +176,9 @@ def _on_emotions(found: Ballots) -> tuple[npt.NDArray[np.int64], RealMatrix, Rea
     voted = found.choices >= 0
     cells = np.bincount(found.raters[voted] * classes + found.choices[voted], minlength=size * classes)
     cells = cells.reshape(size, classes)
-    modal = np.divide(cells.max(axis=1), cells.sum(axis=1), out=np.full(size, np.nan), where=cells.sum(axis=1) > 0)
+    modal = np.divide(
+        cells.max(axis=1, initial=0), cells.sum(axis=1), out=np.full(size, np.nan), where=cells.sum(axis=1) > 0
+    )
     unseen = compared == 0
     return compared, np.where(unseen, np.nan, agreement), np.where(unseen, np.nan, kappa), modal
 

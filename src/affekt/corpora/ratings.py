@@ -17,8 +17,6 @@ from affekt.corpora.ballots import (
     ATTRIBUTES,
     Ballots,
     ballots,
-    class_list,
-    rated,
     secondary_choices,
     unique_maximum,
 )
@@ -88,7 +86,7 @@ def votes(corpus: Corpus, *, classes: Sequence[str] | None = None, secondary_wei
         DataError: The corpus has no ratings.
         ConfigError: The weight is negative, or a class is named twice.
     """
-    found = ballots(corpus, classes)
+    found = _with_emotions(corpus, classes)
     return _votes(corpus, found, secondary_weight)[:, : found.n_classes]
 
 
@@ -137,7 +135,7 @@ def soft_labels(
         raise ConfigError(f"smoothing is {smoothing}; 0 <= smoothing <= 1 was expected; use 0.05 or 0.")
     if min_votes < 1:
         raise ConfigError(f"min_votes is {min_votes}; 1 or more was expected; correct it.")
-    found = ballots(corpus, classes)
+    found = _with_emotions(corpus, classes)
     counts = _votes(corpus, found, secondary_weight)[:, : found.n_classes]
     total = counts.sum(axis=1, keepdims=True)
     known = (total[:, 0] > 0.0) & (_voters(corpus, found, secondary_weight) >= min_votes)
@@ -209,7 +207,7 @@ def consensus(
     size = len(found.categories) if outside == "category" else found.n_classes
     counts = found.counts()[:, :size]
     total = counts.sum(axis=1)
-    if rule == "dawid-skene":
+    if rule == "dawid-skene" and total.any():
         support = _posteriors(corpus, found, size, smoothing)
         winner = unique_maximum(support)
     else:
@@ -223,7 +221,9 @@ def consensus(
     rows = np.arange(len(corpus))
     return Consensus(
         emotion=tuple(None if k < 0 else found.categories[k] for k in winner.tolist()),
-        share=np.where(winner >= 0, support[rows, np.maximum(winner, 0)], np.nan),
+        share=np.where(winner >= 0, support[rows, np.maximum(winner, 0)], np.nan)
+        if size
+        else np.full(len(corpus), np.nan),
         raters=total.astype(np.int64),
         categories=found.categories[:size],
         no_agreement=(total > 0) & (winner < 0),
@@ -252,13 +252,14 @@ def with_consensus(
 
     Returns:
         A new corpus with the same utterances and ratings. The emotion is null where raters did not agree; one that
-        won and is no class stays and :meth:`Corpus.labels` refuses it. An attribute that nobody rated keeps its value.
+        won and is no class stays and :meth:`Corpus.labels` refuses it. What no rating is about, emotion or attribute,
+        keeps its values.
     """
     if attributes not in ("mean", "weighted"):
         raise ConfigError(f"attributes is '{attributes}'; 'mean' or 'weighted' was expected; correct it.")
     found = consensus(corpus, rule=rule, ties=ties, classes=classes, outside=outside, min_votes=min_votes)
     graded = mean_attributes(corpus) if attributes == "mean" else weighted_attributes(corpus)
-    columns = [pl.Series("emotion", found.emotion, dtype=pl.String)]
+    columns = [pl.Series("emotion", found.emotion, dtype=pl.String)] if found.raters.any() else []
     for name, values in zip(ATTRIBUTES, graded.T, strict=True):
         column = pl.Series(name, values).fill_nan(None)
         columns.append(column if column.null_count() < len(column) else corpus.table[name])
@@ -268,7 +269,7 @@ def with_consensus(
 
 def mean_attributes(corpus: Corpus) -> RealMatrix:
     """Mean arousal, valence and dominance, float64 (N, 3); NaN where nobody rated the attribute."""
-    found = _grades(corpus)
+    found = ballots(corpus)
     return np.stack([_weighted(found, a, np.ones(len(found.rater_names))) for a in range(3)], axis=1)
 
 
@@ -284,7 +285,7 @@ def evaluator_weights(corpus: Corpus, *, min_ratings: int = 10) -> RealMatrix:
 
     Source: Grimm & Kroschel 2005.
     """
-    found = _grades(corpus)
+    found = ballots(corpus)
     return np.stack([_ewe_weights(found, a, min_ratings) for a in range(3)], axis=1)
 
 
@@ -297,7 +298,7 @@ def weighted_attributes(corpus: Corpus, *, min_ratings: int = 10) -> RealMatrix:
     Raises:
         DataError: The corpus has no ratings, or raters without ids.
     """
-    found = _grades(corpus)
+    found = ballots(corpus)
     if found.anonymous:
         raise DataError(
             f"ratings of corpus '{corpus.name}' name no rater; weights need raters with ids; use mean_attributes."
@@ -306,11 +307,15 @@ def weighted_attributes(corpus: Corpus, *, min_ratings: int = 10) -> RealMatrix:
     return np.stack([_weighted(found, a, weights[:, a]) for a in range(3)], axis=1)
 
 
-def _grades(corpus: Corpus) -> Ballots:
-    """The ratings, for their grades; emotions do not matter and may be missing."""
-    if rated(corpus)["emotion"].null_count() == rated(corpus).height and not corpus.classes:
-        return ballots(corpus, ("none",))
-    return ballots(corpus, class_list(corpus, None))
+def _with_emotions(corpus: Corpus, classes: Sequence[str] | None) -> Ballots:
+    """The ratings, of which one at least may name an emotion."""
+    found = ballots(corpus, classes)
+    if not found.categories:
+        raise DataError(
+            f"no rating of corpus '{corpus.name}' names an emotion; at least one was expected; check the column "
+            "'emotion' of the ratings."
+        )
+    return found
 
 
 def _votes(corpus: Corpus, found: Ballots, secondary_weight: float) -> RealMatrix:

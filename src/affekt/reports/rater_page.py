@@ -10,7 +10,7 @@ __all__ = ["NOTES", "rater_markdown", "rater_page"]
 
 NOTES = (
     "Plurality: one emotion has more votes than any other; majority: more than half the votes; a tie is no agreement.",
-    "Fleiss' kappa and Krippendorff's alpha: 1 is full agreement, 0 is chance. Utterances with one rating do not count.",
+    "Fleiss' kappa and Krippendorff's alpha: 1 is full agreement, 0 is chance. Utterances rated once do not count.",
     "ICC(1,1) is the reliability of one rating, ICC(1,k) that of the mean over the raters of an utterance.",
     "One rater against the others: every rating is compared with the plurality (grades: the mean) of the other raters "
     "of the utterance. UAR is over the classes; an answer outside them is wrong. A model that scores as high as one "
