@@ -92,7 +92,7 @@ def save_encoder(kind: str, folder: Path) -> Path:
                 decoder_attention_heads=2,
                 decoder_ffn_dim=32,
                 num_mel_bins=20,
-                max_source_positions=60,
+                max_source_positions=50,
                 vocab_size=50,
                 pad_token_id=0,
                 bos_token_id=0,

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from affekt.encoders.source import find_source, require
+from affekt.encoders.speech import SPEECH_ENCODERS
 from affekt.errors import CheckpointError, ConfigError, DataError
 from affekt.types import FloatArray, PathLike
 
@@ -101,17 +102,23 @@ class PretrainedText:
         MissingExtraError: transformers is not installed.
         DataError: there is no such encoder, or it would have to be fetched.
         CheckpointError: the folder is incomplete or damaged.
+        ConfigError: it is an encoder of speech.
     """
 
     def __init__(self, name: str, *, download: bool = False, batch_size: int = 32) -> None:
         require("transformers")
         from transformers import AutoModel, AutoTokenizer
+        from transformers.utils import logging
 
         source = find_source(
             name, download=download, patterns=("tokenizer*", "vocab*", "merges.txt", "special_tokens*")
         )
-        source.config()
+        kind = source.config().get("model_type")
+        if kind in SPEECH_ENCODERS:
+            raise ConfigError(f"{name} is a speech encoder ({kind}); an encoder of text was expected; choose another.")
         source.files()
+        shown = logging.is_progress_bar_enabled()
+        logging.disable_progress_bar()
         where: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
         try:
             self._tokenizer = AutoTokenizer.from_pretrained(source.folder, **where)
@@ -121,6 +128,9 @@ class PretrainedText:
                 f"the text encoder {name} cannot be loaded ({str(error).splitlines()[0]}); a folder with config.json, "
                 "a tokenizer and model.safetensors was expected; fetch it again."
             ) from None
+        finally:
+            if shown:
+                logging.enable_progress_bar()
         if self._model.config.is_encoder_decoder:
             self._model = self._model.get_encoder()
         self._batch_size = batch_size

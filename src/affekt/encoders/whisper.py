@@ -98,9 +98,9 @@ class WhisperSpeechEncoder(SpeechEncoder):
         pieces = -(-size // self.positions)
         if pieces > 1:  # each stretch of the position table on its own
             hidden = nn.functional.pad(hidden, (0, 0, 0, pieces * self.positions - size))
-            hidden = hidden.view(batch * pieces, self.positions, width)  # (B P, F', D)
+            hidden = hidden.reshape(batch * pieces, self.positions, width)  # (B P, F', D)
             start = torch.arange(pieces, device=lengths.device) * self.positions
-            lengths = (lengths.unsqueeze(1) - start).clamp(0, self.positions).view(-1)  # (B P,)
+            lengths = (lengths.unsqueeze(1) - start).clamp(0, self.positions).reshape(-1)  # (B P,)
         mask = attention_mask(lengths, hidden)
         outputs = []
         for layer in self.blocks()[first:last]:

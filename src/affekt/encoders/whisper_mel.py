@@ -44,11 +44,12 @@ class WhisperMel(nn.Module):
         place = place.expand(len(waveforms), -1)
         last = lengths.to(torch.int64).unsqueeze(1) - 1
         place = torch.where(place > last, 2 * last - place, place)  # mirrored; negative far behind a clip's end
-        signal = waveforms.float().gather(1, place.clamp_min(0))
-        frames = frame(signal, window=WINDOW, hop=HOP) * self.window  # (B, F, 400)
+        waveforms = waveforms if waveforms.dtype == torch.float64 else waveforms.float()
+        signal = waveforms.gather(1, place.clamp_min(0))
+        frames = frame(signal, window=WINDOW, hop=HOP) * self.window.to(signal.dtype)  # (B, F, 400)
         with torch.autocast(waveforms.device.type, enabled=False):
             power = torch.view_as_real(torch.fft.rfft(frames)).square().sum(-1)  # (B, F, 201)
-            levels = (power @ self.bands).clamp_min(1e-10).log10()  # (B, F, M)
+            levels = (power @ self.bands.to(signal.dtype)).clamp_min(1e-10).log10()  # (B, F, M)
         mask = length_mask(counts, size).unsqueeze(-1)
         top = levels.masked_fill(~mask, float("-inf")).amax((1, 2), keepdim=True)
         return ((torch.maximum(levels, top - 8.0) + 4.0) / 4.0).masked_fill(~mask, 0.0), counts

@@ -132,7 +132,8 @@ class EncoderNetwork(nn.Module):
     @property
     def resolved(self) -> dict[str, Any]:
         """Options that were filled when the shape was read from the source."""
-        return {"architecture": self.options.architecture, "source_sha256": self.options.source_sha256}
+        found: dict[str, Any] = {"architecture": self.options.architecture}
+        return found | ({"source_sha256": self.options.source_sha256} if self.options.source_sha256 else {})
 
     def load_source(self, *, only_trained: bool = False) -> None:
         """Copy the pretrained weights into the encoder.
