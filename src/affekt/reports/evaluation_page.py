@@ -88,10 +88,12 @@ def _lead(content: Mapping[str, Any]) -> str:
     if content["uar"] is None:
         return text + "; 1 would be full agreement with the raters, 0 is none."
     found = content["uar"]
+    few = content["speakers"] and content["speakers"] < 10
+    end = " With so few speakers this interval is too short: do not rely on its width." if few else ""
     return (
         text + f". The unweighted average recall is {tenths(found['estimate'])}; other recordings of as many such "
         f"speakers would mostly give between {span(found['low'], found['high'], tenths)} (95 % interval, resampled by "
-        f"{found['unit'].partition(' (')[0]})."
+        f"{found['unit'].partition(' (')[0]}).{end}"
     )
 
 
