@@ -57,6 +57,7 @@ def read(source: PathLike, *, audio_root: PathLike | None = None) -> Corpus:
     files = sorted(path.rglob("*.jsonl")) if path.is_dir() else [path]
     if not files or not files[0].is_file():
         raise DataError(f"no EmoBox file at {path}; a .jsonl file or a folder of them was expected; check the path.")
+    files.sort(key=lambda file: _FOLD_FILE.fullmatch(file.name) is not None)  # that of all utterances says their order
     labels = _label_map(folder / "label_map.json")
     found: dict[str, tuple[str, Record]] = {}
     sides: dict[int, dict[str, str]] = {}
@@ -70,7 +71,9 @@ def read(source: PathLike, *, audio_root: PathLike | None = None) -> Corpus:
             if not isinstance(line.get("emo", ""), str):
                 raise DataError(f"'emo' at {where} is {line['emo']!r}; the text of a label was expected; correct it.")
             if key in within:
-                raise DataError(f"'{key}' is there twice in {file} (again at {where}); each was expected once; keep one.")
+                raise DataError(
+                    f"'{key}' is there twice in {file} (again at {where}); each was expected once; keep one."
+                )
             within.add(key)
             before, first = found.setdefault(key, (where, line))
             if _labelling(first) != _labelling(line):

@@ -83,12 +83,12 @@ def read(source: PathLike, *, audio_root: PathLike | None = None, audio_folder: 
 
 
 def write(corpus: Corpus, folder: PathLike, *, copy_audio: bool = False, file_format: str = "parquet") -> Export:
-    """Write an audiofolder: metadata, and the recordings if they are copied.
+    """Write an audiofolder: metadata and recordings.
 
     Args:
         corpus: The corpus. With train, dev or test in the column ``split`` of every row, each side has a folder.
         folder: Folder that does not exist yet or is empty.
-        copy_audio: Whether to copy the recordings; otherwise the metadata have absolute paths, which only work here.
+        copy_audio: Must be true: the recordings are copied, segments cut.
         file_format: ``parquet``, ``jsonl`` or ``csv``: the kind of the metadata file.
 
     Returns:
@@ -96,11 +96,16 @@ def write(corpus: Corpus, folder: PathLike, *, copy_audio: bool = False, file_fo
 
     Raises:
         ConfigError: The kind is none of these.
-        DataError: A recording is missing, or there are segments and nothing may be copied.
+        DataError: A recording is missing, or nothing may be copied.
     """
     if file_format not in ("csv", "jsonl", "parquet"):
         raise ConfigError(
             f"unknown metadata format '{file_format}'; {nearest(file_format, ('csv', 'jsonl', 'parquet'))}."
+        )
+    if not copy_audio:
+        raise DataError(
+            "an audiofolder holds its recordings, since datasets refuses paths that lead out of it; permission to copy "
+            "was expected; export with the audio copied (--copy-audio)."
         )
     rated = file_format != "csv"
     records, left_out = records_of(corpus, reserved=("metadata",), ratings=rated)
@@ -111,14 +116,12 @@ def write(corpus: Corpus, folder: PathLike, *, copy_audio: bool = False, file_fo
         placed = place(corpus, part, copy_audio=copy_audio, cut=True, under=folders)
         if any("clips/" in recording.file for recording in placed):
             notes.append("an audiofolder has no segments: each was cut into a file of its own under clips/")
-        if not copy_audio:
-            notes.append("the recordings stay where they are, and the absolute paths work on this machine only")
         keys = list(dict.fromkeys(key for record in records for key in record))
         for name in dict.fromkeys(folders):
             rows = []
             for side, record, recording in zip(folders, records, placed, strict=True):
                 if side == name:
-                    file = os.path.relpath(recording.path, part / name) if copy_audio else recording.file
+                    file = os.path.relpath(recording.path, part / name)
                     rows.append({"file_name": Path(file).as_posix()} | {key: record.get(key) for key in keys})
             empty = [key for key in keys if all(row[key] is None for row in rows)]
             if empty and file_format != "parquet" and name:
