@@ -1,0 +1,448 @@
+"""certify: a signed statement about a deletion that affekt forget reported, and a letter to the person.
+
+The statement repeats no verdict: flags are computed from the report's numbers, the verdict from the flags, and a report
+that says otherwise is refused.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final
+
+from affekt.corpora import Corpus
+from affekt.errors import ConfigError, DataError
+from affekt.files import check_new_file, check_new_folder, new_folder, read_json, write_text
+from affekt.models import EmotionModel, tensor_digest
+from affekt.models.digest import file_digest, manifest_digest, model_manifest
+from affekt.reports.commitment import (
+    KEY_BYTES,
+    destroy_key,
+    key_name,
+    leaf,
+    merkle_root,
+    new_request_key,
+    pseudonym,
+)
+from affekt.reports.dsse import Envelope, public_pem, read_signing_key, sign
+from affekt.reports.flags import RULES, category_of, evidence_of, verdict_of
+from affekt.reports.forget_page import NOT_CLAIMED
+from affekt.reports.ledger import open_ledger
+from affekt.reports.letter import letter_html, letter_text
+from affekt.reports.request import Request, read_request
+from affekt.reports.request_details import RequestDetails
+from affekt.reports.statement import PREDICATE_TYPE, STATEMENT_TYPE, SUBJECT, read_payload, write_payload
+from affekt.reports.verdict import SUCCESS, VERDICTS
+from affekt.types import PathLike
+
+__all__ = [
+    "STATEMENT_FILE",
+    "Asked",
+    "Certificate",
+    "add_signature",
+    "certify",
+    "commitment_root",
+    "files_of",
+    "identifiers",
+]
+
+STATEMENT_FILE: Final = "statement.dsse.json"
+NO_COMMITMENT: Final = "Which recordings were asked for: no corpus was given when this statement was made."
+NO_LEDGER: Final = "That no statement is missing from the series: this one was written into no ledger."
+
+_LINEAGE: Final = ("event", "method", "scope", "utterances", "speakers", "seed", "stopped", "synthetic")
+"""Of a model's history; names of corpora stay out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """Which recordings were asked for, in a corpus that still has them."""
+
+    corpus: Corpus
+    speaker: str | None = None
+    utterances: Sequence[str] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Certificate:
+    """What was issued, and where it is."""
+
+    statement: dict[str, Any]
+    folder: Path
+    """``statement.dsse.json``, manifests of both models, the public keys, ``letter.html`` and ``letter.txt``."""
+    request_key: Path | None
+    """The key of the commitment, which is not in the folder."""
+    head: str | None
+    """The head of the ledger after this statement."""
+
+    @property
+    def verdict(self) -> str:
+        """One of ``affekt.reports.VERDICTS``."""
+        return str(self.statement["predicate"]["verdict"])
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the new model may replace the old one."""
+        return self.verdict in SUCCESS
+
+    @property
+    def summary(self) -> list[str]:
+        """The verdict in words, and what was written where."""
+        lines = [f"{self.verdict}: {VERDICTS[self.verdict]}", f"Statement: {self.folder / STATEMENT_FILE}"]
+        lines.append(f"Letter to the person: {self.folder / 'letter.html'} and letter.txt")
+        if self.request_key is not None:
+            lines.append(f"Key of the commitment, to keep apart and to destroy: {self.request_key}")
+        if self.head is not None:
+            lines.append(f"Head of the ledger, to publish: {self.head}")
+        return lines
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return {
+            "statement": self.statement,
+            "folder": str(self.folder),
+            "request_key": None if self.request_key is None else str(self.request_key),
+            "ledger_head": self.head,
+        }
+
+
+def certify(
+    after: PathLike,
+    *,
+    before: PathLike,
+    keys: Sequence[PathLike],
+    out: PathLike,
+    ledger: PathLike | None = None,
+    details: RequestDetails | None = None,
+    asked: Asked | None = None,
+    request_key: PathLike | None = None,
+    evidence: Sequence[PathLike] = (),
+    now: datetime | None = None,
+) -> Certificate:
+    """Issue a statement about a model directory that ``affekt forget`` wrote.
+
+    Args:
+        after: that directory.
+        before: the model it was made from.
+        keys: private keys of all who sign now, as PEM files.
+        out: a new folder.
+        ledger: the ledger to add the statement to; it is made if it is not there.
+        details: what only the controller knows.
+        asked: the requested recordings, to commit to them.
+        request_key: a new file for the key of the commitment; ``OUT.request-key`` beside the folder if not given.
+        evidence: files about the configuration, such as an audit, to cite by their SHA-256.
+        now: the time to claim; the clock's if not given.
+
+    Raises:
+        DataError: ``out`` exists, a file is missing, or the report is not about these models.
+        ConfigError: a key is no Ed25519 key, or a detail names the person.
+        CheckpointError: a model directory is damaged.
+        MissingExtraError: cryptography is not installed.
+    """
+    out = check_new_folder(out)
+    details = details or RequestDetails()
+    if not keys:
+        raise ConfigError("there is no key to sign with (got 0); one or more were expected; make one with --new-key.")
+    signers = [read_signing_key(key) for key in keys]
+    time = (now or datetime.now(UTC)).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    report = _read_report(Path(after))
+    manifests = {"before": model_manifest(before), "after": model_manifest(after)}
+    old = _check_weights(report, before, after)
+    try:
+        pieces = evidence_of(report)
+        statement = _statement(report, pieces, old, after, before, manifests, details, evidence, time)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        if isinstance(error, ConfigError):
+            raise
+        raise DataError(
+            f"{Path(after) / 'report.json'} lacks or garbles a field ({error}); the report that affekt forget wrote "
+            "was expected; restore it from a copy."
+        ) from None
+
+    predicate = statement["predicate"]
+    request = None if asked is None else _request(asked, old, report)
+    if request is not None:
+        details.must_not_say(identifiers(request))
+    elif request_key is not None:
+        raise ConfigError(
+            "a file for the request's key was named without the recordings to commit to; both or neither were "
+            "expected; name the corpus and the recordings as well."
+        )
+    predicate["limits"] += [NO_COMMITMENT] * (request is None) + [NO_LEDGER] * (ledger is None)
+    key_file: Path | None = None
+    head: str | None = None
+    try:
+        with nullcontext() if ledger is None else open_ledger(ledger) as book, new_folder(out) as folder:
+            if request is not None and asked is not None:
+                key_file = check_new_file(request_key or out.with_name(out.name + ".request-key"))
+                key = new_request_key(key_file)
+                predicate["forget_set"]["commitment"] = _commitment(key, request, details)
+                predicate["request"]["subject"] = None if asked.speaker is None else pseudonym(key, asked.speaker)
+            if book is not None:
+                predicate["previous"] = f"sha256:{book.head}"
+            envelope = sign(write_payload(statement), signers)
+            (folder / STATEMENT_FILE).write_bytes(envelope.to_bytes())
+            for name, manifest in manifests.items():
+                write_text(folder / f"model-{name}.manifest", manifest)
+            for number, signer in enumerate(signers, start=1):
+                write_text(folder / f"key-{number}.pub", public_pem(signer.public_key()))
+            write_text(folder / "letter.txt", letter_text(predicate, details))
+            write_text(folder / "letter.html", letter_html(predicate, details))
+            if book is not None:
+                digests = {"envelope": envelope.sha256, "payload": envelope.payload_sha256}
+                head = book.append(**digests, event="statement", time=time).head
+    except BaseException:
+        if key_file is not None and key_file.is_file():
+            destroy_key(key_file)
+        raise
+    return Certificate(statement=statement, folder=out, request_key=key_file, head=head)
+
+
+def add_signature(
+    statement: PathLike,
+    *,
+    keys: Sequence[PathLike],
+    out: PathLike,
+    ledger: PathLike | None = None,
+    now: datetime | None = None,
+) -> Path:
+    """Sign a statement that somebody else has signed, as a reviewer does.
+
+    Args:
+        statement: the file, left as it is.
+        keys: private keys of whoever signs now.
+        out: the new file, with all signatures.
+        ledger: the ledger that the statement is in.
+        now: the time to claim; the clock's if not given.
+
+    Raises:
+        DataError: the file is no statement, ``out`` exists, or the ledger is broken or does not have the statement.
+        ConfigError: a key is no Ed25519 key.
+    """
+    out = check_new_file(out)
+    try:
+        envelope = Envelope.from_bytes(Path(statement).read_bytes())
+    except OSError as error:
+        raise DataError(
+            f"{statement} cannot be read ({error.strerror}); a statement was expected; check the path."
+        ) from None
+    read_payload(envelope.payload)
+    signed = sign(envelope.payload, [read_signing_key(key) for key in keys], signatures=envelope.signatures)
+    time = (now or datetime.now(UTC)).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    if ledger is None:
+        write_text(out, signed.to_bytes().decode("ascii"))
+        return out
+    with open_ledger(ledger) as book:
+        if not any(entry.payload == envelope.payload_sha256 for entry in book.entries):
+            raise DataError(f"the ledger {ledger} does not have the statement {statement}; name the right ledger.")
+        write_text(out, signed.to_bytes().decode("ascii"))
+        book.append(envelope=signed.sha256, payload=signed.payload_sha256, event="signature", time=time)
+    return out
+
+
+def identifiers(request: Request) -> set[str]:
+    """Every id and file name of the requested recordings and of who speaks in them."""
+    table = request.corpus.table
+    names = {str(value) for column in ("utterance", "speaker", "file") for value in table[column] if value is not None}
+    return names | {Path(name).name for name in names} | {Path(name).stem for name in names}
+
+
+def commitment_root(key: bytes, request: Request) -> str:
+    """The root over the requested recordings."""
+    names = request.corpus.table["utterance"].to_list()
+    return merkle_root(sorted(map(leaf, [key] * len(names), names, request.waveforms))).hex()
+
+
+def files_of(folder: PathLike) -> dict[str, str]:
+    """Name -> SHA-256 of the files of a model directory that a statement covers; the model card is not one."""
+    folder = Path(folder)
+    fixed = [folder / name for name in ("config.json", "model.safetensors", "report.html", "report.json", "run.json")]
+    files = [*fixed, *sorted((folder / "erasure").rglob("*"))]
+    return {file.relative_to(folder).as_posix(): file_digest(file) for file in files if file.is_file()}
+
+
+def _request(asked: Asked, model: EmotionModel, report: Mapping[str, Any]) -> Request:
+    """The named recordings.
+
+    Raises:
+        DataError: they are not those that the report is about.
+    """
+    request, _ = read_request(model, asked.corpus, speaker=asked.speaker, utterances=asked.utterances)
+    told = report["request"]
+    found = {
+        "scope": request.scope,
+        "recordings": len(request.sides),
+        "seconds": round(request.seconds, 1),
+        "sides": {side: request.sides.count(side) for side in told["sides"]},
+    }
+    for name, value in found.items():
+        if value != told[name]:
+            raise DataError(
+                f"the recordings named are not those that were forgotten ({name}: got {value}, the report has "
+                f"{told[name]}); the same request as in affekt forget was expected; name the same recordings."
+            )
+    return request
+
+
+def _commitment(key: bytes, request: Request, details: RequestDetails) -> dict[str, Any]:
+    """What a statement says of the recordings."""
+    return {
+        "alg": "hmac-sha256-merkle",
+        "pcm": "s16le-16000-mono",
+        "root": commitment_root(key, request),
+        "key_id": key_name(key),
+        "key_bytes": KEY_BYTES,
+        "key_destroy_after": details.day("key_destroy_after"),
+    }
+
+
+def _read_report(folder: Path) -> dict[str, Any]:
+    """report.json, as far as its kind goes.
+
+    Raises:
+        DataError: it is missing or another file.
+    """
+    if not (folder / "report.json").is_file():
+        raise DataError(
+            f"{folder} has no report.json; a model directory that affekt forget wrote was expected; check the path."
+        )
+    report = read_json(folder / "report.json")
+    if not isinstance(report, dict) or report.get("format") != "affekt-forget-report":
+        raise DataError(f"{folder / 'report.json'} is no report of affekt forget; check the path.")
+    if report.get("format_version") != 1:
+        raise DataError(
+            f"{folder / 'report.json'} has the version {report.get('format_version')}; 1 was expected; use the version "
+            "of affekt that wrote it."
+        )
+    return report
+
+
+def _check_weights(report: Mapping[str, Any], before: PathLike, after: PathLike) -> EmotionModel:
+    """The model before; it and the model after must be those of the report.
+
+    Raises:
+        DataError: they are not.
+    """
+    models = {"before": EmotionModel.from_pretrained(before), "after": EmotionModel.from_pretrained(after)}
+    for name, model in models.items():
+        if tensor_digest(model) != report.get("model", {}).get(f"weights_{name}_sha256"):
+            raise DataError(
+                f"the report is not about this model (the weights {name} the deletion differ); the two models of the "
+                "report were expected; check both paths."
+            )
+    return models["before"]
+
+
+def _statement(
+    report: Mapping[str, Any],
+    pieces: list[dict[str, Any]],
+    old: EmotionModel,
+    after: PathLike,
+    before: PathLike,
+    manifests: Mapping[str, str],
+    details: RequestDetails,
+    evidence: Sequence[PathLike],
+    time: str,
+) -> dict[str, Any]:
+    """The statement, still without commitment and ledger."""
+    request, method, run = report["request"], report["method"], report["method"]["run"]
+    return {
+        "_type": STATEMENT_TYPE,
+        "subject": [
+            {"name": SUBJECT, "digest": {"sha256": manifest_digest(manifests["after"])}},
+            *({"name": f"{SUBJECT}/{name}", "digest": {"sha256": digest}} for name, digest in files_of(after).items()),
+        ],
+        "predicateType": PREDICATE_TYPE,
+        "predicate": {
+            "created": time,
+            "request": {**details.to_json(), "scope": request["scope"], "subject": None},
+            "model": {
+                "before": {
+                    "sha256": manifest_digest(manifests["before"]),
+                    "weights_file_sha256": file_digest(Path(before) / "model.safetensors"),
+                },
+                "family": old.config.family,
+                "classes": list(old.classes),
+                "parameters": report["model"]["parameters"],
+                "encoder": _encoder(old),
+                "lineage": [
+                    {key: entry[key] for key in _LINEAGE if key in entry}
+                    for entry in EmotionModel.from_pretrained(after).config.history
+                ],
+                "recipe_sha256": _recipe(Path(after)),
+            },
+            "forget_set": {
+                "recordings": request["recordings"],
+                "trained": request["sides"]["train"],
+                "known_from_record": request["known_from_record"],
+                "seconds": request["seconds"],
+                "emotions": request["emotions"],
+                "commitment": None,
+            },
+            "method": {
+                "name": method["name"],
+                "version": report["environment"]["affekt"],
+                "category": category_of(method["name"]),
+                "config_sha256": _json_digest(method["settings"]),
+                "data_used": method["needs"],
+                "seed": method["seed"],
+                "stop": None
+                if run is None
+                else {
+                    "rule": run["stopped"],
+                    "reached": run["reached"],
+                    "steps": run["steps"],
+                    "loss_before": run["loss_before"],
+                    "loss_after": run["loss_after"],
+                    "target": report["target_loss"],
+                    "seconds": run["seconds"],
+                },
+            },
+            "environment": {
+                key: report["environment"][key] for key in ("affekt", "code_sha256", "python", "platform", "packages")
+            },
+            "rules": RULES,
+            "evidence": pieces,
+            "configuration_evidence": [{"sha256": file_digest(_existing(file))} for file in evidence],
+            "not_tested": report["not_tested"],
+            "verdict": verdict_of(pieces, method=method["name"], trained=request["sides"]["train"]),
+            "scope": {**vars(details.scope)},
+            "residual_risk": details.residual_risk,
+            "limits": list(NOT_CLAIMED),
+            "keep_until": details.day("keep_until"),
+            "previous": None,
+        },
+    }
+
+
+def _encoder(model: EmotionModel) -> dict[str, str] | None:
+    """The pretrained encoder; a folder's path stays out."""
+    name = model.config.options.get("encoder")
+    if not name:
+        return None
+    public = re.fullmatch(r"[\w.-]+/[\w.-]+", str(name)) is not None and not Path(str(name)).exists()
+    return {
+        "name": str(name) if public else "a local folder",
+        "trained": str(model.config.options.get("train", "head")),
+    }
+
+
+def _recipe(folder: Path) -> str | None:
+    """SHA-256 of the training recipe, where run.json has it."""
+    file = folder / "run.json"
+    recipe = read_json(file).get("training") if file.is_file() else None
+    return None if recipe is None else _json_digest(recipe)
+
+
+def _json_digest(value: Any) -> str:
+    return sha256(json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()).hexdigest()
+
+
+def _existing(path: PathLike) -> Path:
+    if not Path(path).is_file():
+        raise DataError(f"there is no file {path}; evidence to cite was expected; check the path.")
+    return Path(path)
