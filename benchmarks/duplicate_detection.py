@@ -1,11 +1,11 @@
 """How many copies the audit finds, and how many different recordings it takes for copies.
 
-python benchmarks/duplicate_detection.py CORPUS [--clips 150] [--copies 1] [--out FILE]
+python benchmarks/duplicate_detection.py CORPUS... [--clips 150] [--copies 1] [--out FILE]
 
 False alarms: every pair of recordings of the corpus that is flagged; and, of the 3,000 pairs that share most keys, the
 highest correlation that is not.
-Recall: some clips are copied with one change each, added to the corpus, and looked for among all. With --copies N the
-whole corpus is copied N times with all changes in turn instead, which also times a large corpus.
+Recall: some clips are copied with one change each, added to the corpus, and looked for among all. With --copies N
+everything is also copied N times with all changes in turn and looked for at once, which times a large corpus.
 """
 
 import argparse
@@ -79,15 +79,15 @@ CHANGES: dict[str, Change] = {
 def main() -> int:
     """Measure one corpus."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("corpus")
+    parser.add_argument("corpus", nargs="+")
     parser.add_argument("--clips", type=int, default=150)
     parser.add_argument("--copies", type=int, default=0)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
-    corpus = open_corpus(options.corpus)
+    corpora = [open_corpus(source) for source in options.corpus]
     random = np.random.default_rng(0)
     started = time.perf_counter()
-    clips = [corpus.load(row) for row in range(len(corpus))]
+    clips = [corpus.load(row) for corpus in corpora for row in range(len(corpus))]
     low = [resample(clip, from_rate=16000, to_rate=RATE) for clip in clips]
     keys = [landmarks(clip) for clip in low]
     pairs = candidates(keys)
@@ -97,7 +97,7 @@ def main() -> int:
     wide = candidates(keys, votes=4, share=0.0)[:WIDE]
     near = [align(low[pair.first], low[pair.second]).correlation for pair in wide]
     value: dict[str, Any] = {
-        "utterances": len(corpus),
+        "utterances": len(clips),
         "candidates": len(pairs),
         "flagged": sum(correlation >= THRESHOLD for correlation in found),
         "seconds": seconds,
@@ -108,7 +108,7 @@ def main() -> int:
     # of a clip that is so short or so quiet that it has no keys nothing can be found
     rows = np.sort(random.permutation(len(clips))[: options.clips])
     value["changes"] = {}
-    for name, change in CHANGES.items():
+    for name, change in CHANGES.items() if rows.size else ():
         copies = [resample(change(clips[row], random), from_rate=16000, to_rate=RATE) for row in rows]
         together = {(pair.first, pair.second) for pair in candidates(keys + [landmarks(copy) for copy in copies])}
         scores = [align(low[row], copy).correlation for row, copy in zip(rows, copies, strict=True)]
@@ -119,8 +119,9 @@ def main() -> int:
         value["changes"][name] = {"recall": float(np.mean(hits)), "clips": len(hits), "lowest": min(scores)}
     if options.copies:
         value["large"] = large(clips, keys, low, copies=options.copies, random=random)
+    names = [corpus.name for corpus in corpora]
     words = ["python", "benchmarks/duplicate_detection.py", *sys.argv[1:]]
-    record = run_record("duplicate-detection", command_line=shlex.join(words), corpus=corpus.name, **value)
+    record = run_record("duplicate-detection", command_line=shlex.join(words), corpora=names, **value)
     sys.stdout.write(json.dumps(value, indent=2) + "\n")
     if options.out is not None:
         write_json(options.out, record)

@@ -62,6 +62,7 @@ def test_random_utterances_share_speakers_and_sentences() -> None:
         assert (sentences.verdict, sentences.shared) == ("note", 5)
     assert found(report.divisions[0].pairs[1], "speakers").utterances_second == 20
     assert report.leaks == 3
+    assert report.divisions[0].within is None  # nobody listened
 
 
 def test_a_clean_split_is_clean() -> None:

@@ -95,7 +95,7 @@ def test_speechbrain_lists(people: Maker, tmp_path: Path) -> None:
 
 
 def test_an_utterance_may_be_on_two_sides(people: Maker, tmp_path: Path) -> None:
-    path = write(tmp_path / "s.csv", "utterance,split\n01/0,test\n01/0,train\n")
+    path = write(tmp_path / "s.csv", "utterance,split\n01/0, test\n01/0,train \n")
     (sides,) = read_sides([path], people(2))
     assert sides.rows == {"train": (0,), "test": (0,)}
 

@@ -202,16 +202,18 @@ def align(first: Waveform, second: Waveform) -> Alignment:
     Raises:
         ShapeError: A waveform has more than one axis.
     """
+    from scipy import fft  # in single precision, unlike NumPy's
+
     _check(first)
     _check(second)
-    size = 1 << (first.size + second.size - 1).bit_length()
+    size = fft.next_fast_len(first.size + second.size - 1, real=True)
     frequencies = np.fft.rfftfreq(size, 1 / RATE)
     band = (frequencies >= _BAND_HZ[0]) & (frequencies <= _BAND_HZ[1])
-    one, two = (np.fft.rfft(clip.astype(np.float64), size) * band for clip in (first, second))
+    one, two = (fft.rfft(clip.astype(np.float32), size) * band for clip in (first, second))
     # product[lag * _FINE]: sum over t of first[t + lag] * second[t]; negative lags at the end
-    product = np.fft.irfft(one * np.conj(two), size * _FINE) * _FINE
+    product = fft.irfft(one * np.conj(two), size * _FINE) * _FINE
     energies = [
-        np.concatenate([[0.0], np.cumsum(np.fft.irfft(spectrum, size)[: clip.size] ** 2)])
+        np.concatenate([[0.0], np.cumsum(fft.irfft(spectrum, size)[: clip.size].astype(np.float64) ** 2)])
         for spectrum, clip in ((one, first), (two, second))
     ]
     needed = max(_SHORTEST_SECONDS * RATE, _SHARE * min(first.size, second.size))
@@ -224,7 +226,8 @@ def align(first: Waveform, second: Waveform) -> Alignment:
     power = (energies[0][ends] - energies[0][begins]) * (energies[1][ends - lags] - energies[1][begins - lags])
     # a stretch of near silence agrees with any other: at least a tenth of the energy of both must overlap
     loud = power > 0.01 * energies[0][-1] * energies[1][-1]
-    heights = np.abs(product).reshape(size, _FINE).max(axis=1)[lags % size]  # (lags,)
+    fine = np.abs(product).reshape(size, _FINE)
+    heights = np.maximum.reduce([fine[:, step] for step in range(_FINE)])[lags % size]  # (lags,)
     correlation = np.where(loud, heights / np.sqrt(np.maximum(power, 1e-30)), 0.0)
     at = int(np.argmax(correlation))
     return Alignment(

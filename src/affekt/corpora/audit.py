@@ -80,8 +80,8 @@ class Division:
     """How many utterances each side has."""
     unassigned: int
     """Utterances of the corpus that are on no side."""
-    within: dict[str, int]
-    """Pairs of duplicates inside each side: a warning, since such utterances count twice."""
+    within: dict[str, int] | None
+    """Pairs of duplicates inside each side: a warning, since such utterances count twice. None: no audio was read."""
     pairs: tuple[PairAudit, ...]
     """Every two sides."""
 
@@ -210,7 +210,7 @@ def audit(
 
 
 def sentence_keys(corpus: Corpus) -> list[str | None]:
-    """What is said in each utterance, normalised: lower case, without punctuation and accents' variants of encoding.
+    """What is said in each utterance, normalised: in lower case, without punctuation, in one encoding of accents.
 
     The text where there is one, or else the code in a column ``sentence``.
 
@@ -258,10 +258,10 @@ class _Shared:
 def _division(shared: _Shared, sides: Sides) -> Division:
     """Every two sides of a division."""
     on_any = {row for rows in sides.rows.values() for row in rows}
-    within = {}
-    for name, rows in sides.rows.items():
-        inside = set(rows)
-        within[name] = sum(found.first in inside and found.second in inside for found in shared.duplicates or ())
+    within: dict[str, int] | None = None
+    if shared.duplicates is not None:
+        pairs = [{found.first, found.second} for found in shared.duplicates]
+        within = {name: sum(pair <= set(rows) for pair in pairs) for name, rows in sides.rows.items()}
     return Division(
         name=sides.name,
         utterances={name: len(rows) for name, rows in sides.rows.items()},

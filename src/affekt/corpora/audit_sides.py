@@ -124,6 +124,7 @@ def _divisions(frame: pl.DataFrame, rows: Sequence[int], *, name: str, where: st
                 f"{int(empty.sum())} of {frame.height} rows of {where} have no value in the column '{column}'; the "
                 "name of a side was expected in every row; fill the column or leave the rows out."
             )
+    frame = frame.select(pl.all().str.strip_chars())
     found: list[Sides] = []
     if "fold" in frame.columns:
         beside = "split" in frame.columns

@@ -152,7 +152,7 @@ def _division(division: Mapping[str, Any]) -> dict[str, Any]:
             )
     sizes = ", ".join(f"{side} {number}" for side, number in division["utterances"].items())
     unassigned = f"; {division['unassigned']} on no side" if division["unassigned"] else ""
-    within = {side: pairs for side, pairs in division["within"].items() if pairs}
+    within = {side: pairs for side, pairs in (division["within"] or {}).items() if pairs}
     warning = ", ".join(f"{side} {pairs}" for side, pairs in within.items())
     return {"name": division["name"], "sizes": sizes + unassigned, "rows": rows, "within": warning}
 
