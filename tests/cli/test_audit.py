@@ -39,7 +39,7 @@ def test_a_clean_and_a_leaking_split(affekt: Affekt, shared: Path, tmp_path: Pat
     clean = splits(tmp_path / "clean.csv", by_speaker(shared / "corpus"))
     ran = affekt("corpus", "audit", shared / "corpus", "--splits", clean, "--no-audio")
     assert ran.code == 0
-    assert ran.out.endswith("72 utterances audited without listening: 0 of 1 split leak\n")
+    assert ran.out.endswith("72 utterances audited without listening: splits that leak: 0 of 1\n")
     names = open_corpus(shared / "corpus").table["utterance"].to_list()
     leaking = splits(tmp_path / "leaking.csv", {name: ("train", "test")[i % 2] for i, name in enumerate(names)})
     ran = affekt("corpus", "audit", shared / "corpus", "--splits", clean, leaking, "--no-audio", "--json")

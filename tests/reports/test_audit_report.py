@@ -74,7 +74,14 @@ def test_what_is_written(corpus: Corpus, report: AuditReport, baselines: Shortcu
         assert name not in text + page
     assert "<script>" not in page
     assert "&lt;script&gt;people" in page
-    for words_of_it in ("1 of 1 splits leak", "Synthetic speech", "0.610", "[0.550, 0.700]", "above chance", "no text"):
+    for words_of_it in (
+        "Splits that leak: 1 of 1.",
+        "Synthetic speech",
+        "0.610",
+        "[0.550, 0.700]",
+        "above chance",
+        "no text",
+    ):
         assert words_of_it in page
     with pytest.raises(DataError, match="not empty"):
         write_audit(tmp_path / "out", corpus, report)

@@ -107,10 +107,10 @@ def _lines(report: "AuditReport", utterances: Sequence[str]) -> list[str]:
             f"{division.name}: {pair.first}, {pair.second}",
             found.kind,
             found.verdict,
-            str(found.shared),
-            str(found.of_first),
-            str(found.of_second),
-            str(found.utterances_second),
+            *(
+                "-" if found.verdict == "unknown" else str(number)
+                for number in (found.shared, found.of_first, found.of_second, found.utterances_second)
+            ),
         ]
         for division in report.divisions
         for pair in division.pairs
@@ -149,4 +149,4 @@ def _verdict(corpus: "Corpus", report: "AuditReport") -> str:
         pairs = "" if report.duplicates is None else f", {count(len(report.duplicates), 'pair')} of duplicates"
         return f"{what}: no split to audit{pairs}"
     bad = sum(any(pair.leaks for pair in division.pairs) for division in report.divisions)
-    return f"{what}: {bad} of {count(len(report.divisions), 'split')} leak"
+    return f"{what}: splits that leak: {bad} of {len(report.divisions)}"

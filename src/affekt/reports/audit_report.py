@@ -102,10 +102,12 @@ def _lead(found: Mapping[str, Any]) -> list[str]:
         lines = ["The corpus names no split and none was given: this page says which splits are possible."]
     else:
         leaking = [d for d in divisions if any(o["verdict"] == "leak" for p in d["pairs"] for o in p["overlaps"])]
-        lines = [f"{len(leaking)} of {len(divisions)} splits leak."]
+        lines = [f"Splits that leak: {len(leaking)} of {len(divisions)}."]
         kinds = {o["kind"] for d in leaking for p in d["pairs"] for o in p["overlaps"] if o["verdict"] == "leak"}
         if kinds:
-            lines.append("Shared between sides: " + ", ".join(_KINDS[kind].lower() for kind in _KINDS if kind in kinds))
+            lines.append(
+                "Shared between sides: " + "; ".join(_KINDS[kind].lower() for kind in _KINDS if kind in kinds) + "."
+            )
     if found["duplicates"] is None:
         lines.append("The recordings were not read, so duplicates are not known.")
     else:
