@@ -221,9 +221,12 @@ def test_every_package_has_its_reference_page() -> None:
 
 def test_every_reader_is_on_the_page_about_corpora() -> None:
     from affekt.corpora import READERS
+    from affekt.corpora.formats import FORMATS
 
     imported = {words[2] for _, words in commands("affekt") if words[:2] == ["corpus", "import"]}
-    assert imported == set(READERS)
+    assert imported - set(FORMATS) == set(READERS)
+    page = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
+    assert sorted(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) == list(FORMATS)
 
 
 # the pages

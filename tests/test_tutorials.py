@@ -62,6 +62,7 @@ def prepare(small: Corpus, page: Path) -> None:
     for text in lines(page, "toml"):
         name = text.splitlines()[0].removeprefix("# ")
         Path(name).write_text(re.sub(r"epochs = \d+", "epochs = 2", text), encoding="utf-8")
+    small.write("my-corpus", file_format="csv", copy_audio=True)
     person = small.with_speakers("v02")
     person.write("request", file_format="csv")
     Path("ids.txt").write_text("\n".join(person.table["utterance"].to_list()[:3]) + "\n", encoding="utf-8")

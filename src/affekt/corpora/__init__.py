@@ -18,6 +18,7 @@
   raters.
 - :mod:`~affekt.corpora.emodb`, :mod:`~affekt.corpora.ravdess`, :mod:`~affekt.corpora.emogator`,
   :mod:`~affekt.corpora.stem_e2va`: readers of the original layouts of public corpora, listed in :data:`READERS`.
+- :mod:`affekt.corpora.formats`: formats of other tools, read and written; import it by its own name.
 - :mod:`~affekt.corpora.builtin`: the built-in corpus of synthetic voices.
 """
 

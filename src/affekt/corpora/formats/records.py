@@ -287,7 +287,7 @@ def _column(name: str, rows: Sequence[Record], places: Sequence[str], *, typed: 
         return pl.Series(name, values, dtype=pl.Boolean)
     if kinds <= {int} and all(value is None or -(2**63) <= value < 2**63 for value in values):
         return pl.Series(name, values, dtype=pl.Int64)
-    if kinds <= {int, float}:
+    if kinds <= {int, float} and float in kinds:
         return pl.Series(name, [None if value is None else float(value) for value in values], dtype=pl.Float64)
     texts = [v if v is None or isinstance(v, str) else json.dumps(v, ensure_ascii=False, default=str) for v in values]
     return pl.Series(name, texts, dtype=pl.String)
