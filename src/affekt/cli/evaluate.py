@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 __all__ = ["evaluate"]
 
+_SHOWN = 12
+"""Groups that are shown as text."""
+
 
 def evaluate(
     model: Path,
@@ -194,6 +197,8 @@ def _group_lines(column: str, groups: dict[str, Any]) -> list[str]:
         [name, _span(one["score"], *of), str(one["utterances"]), str(one["speakers"] or "-")]
         for name, one in groups["groups"].items()
     ]
+    if len(rows) > _SHOWN:  # the rest is in the report and in the JSON
+        rows = [*rows[: _SHOWN // 2], ["...", "", "", ""], *rows[-_SHOWN // 2 :]]
     lines = table([column, head, "utterances", "speakers"], rows)
     gap = groups["gap"]
     if gap is not None:
