@@ -18,6 +18,7 @@ Nothing here knows a model, and nothing here imports torch. `docs/metrics.md` li
 """
 
 from affekt.metrics.agreement import (
+    IccForm,
     cohen_kappa,
     cohen_kappa_interval,
     fleiss_kappa,
@@ -119,6 +120,7 @@ __all__ = [
     "GroupGap",
     "GroupScore",
     "GroupScores",
+    "IccForm",
     "Interval",
     "McNemar",
     "OverForgetting",

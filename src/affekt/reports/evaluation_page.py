@@ -92,7 +92,7 @@ def _lead(content: Mapping[str, Any]) -> str:
     end = " With so few speakers this interval is too short: do not rely on its width." if few else ""
     return (
         text + f". The unweighted average recall is {tenths(found['estimate'])}; other recordings of as many such "
-        f"speakers would mostly give between {span(found['low'], found['high'], tenths)} (95 % interval, resampled by "
+        f"speakers would mostly give {span(found['low'], found['high'], tenths)} (95 % interval, resampled by "
         f"{found['unit'].partition(' (')[0]}).{end}"
     )
 
