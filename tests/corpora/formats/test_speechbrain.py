@@ -49,6 +49,7 @@ def test_the_manifests_are_those_of_recipes(corpus: Corpus, tmp_path: Path) -> N
         ({"u": {"wav": "a.wav", "speaker": True}}, "'speaker' at 'u' in .* is true; text was expected"),
         ({"u": {"wav": "a.wav", "length": "1"}}, "'duration' at 'u' in .* a number was expected"),
         ({"u": {"wav": {"file": "a.wav", "start": 0.5, "stop": 2}}}, "is not in samples"),
+        ({"u": {"wav": {"file": "a.wav", "start": 0}, "sample_rate": "x"}}, "'sample_rate' of .* is 'x'"),
         ({"u": {"wav": {"file": "gone.wav", "start": 0, "stop": 2}}}, "gone.wav"),
         ({"u": {"wav": "a.wav", "start": 2.0, "end": 1.0}}, "has an impossible segment"),
     ],

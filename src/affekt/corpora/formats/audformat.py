@@ -95,7 +95,7 @@ def read(source: PathLike, *, audio_root: PathLike | None = None, tables: Sequen
     speakers = _speakers(schemes, rows)
     meta = section({"meta": {META: header.get(META) or {}}}, "meta", path)[META]
     records = list(_records(merged, speakers, path))
-    if meta.get("ratings") in misc:
+    if isinstance(meta.get("ratings"), str) and meta["ratings"] in misc:
         _add_ratings(records, rows(str(meta["ratings"])), path)
     emotions = {record.get("emotion") for _, record in records}
     labels = [name for name in _labels(schemes.get("emotion", {})) if name in emotions]
@@ -236,4 +236,4 @@ def _scale(schemes: Mapping[str, Any]) -> tuple[float, float] | None:
     """The ends of the scale, if the schemes of the attributes that are there name the same."""
     ends = {(schemes[name].get("minimum"), schemes[name].get("maximum")) for name in ATTRIBUTES if name in schemes}
     low, high = next(iter(ends)) if len(ends) == 1 else (None, None)
-    return None if low is None or high is None else (float(low), float(high))
+    return (float(low), float(high)) if isinstance(low, (int, float)) and isinstance(high, (int, float)) else None

@@ -152,7 +152,7 @@ def _of_cuts(cuts: list[tuple[str, Record]]) -> Iterator[tuple[str, Record]]:
         recording = cut.get("recording")
         if not isinstance(recording, dict):
             raise DataError(f"{where} has no recording; a cut of audio was expected; save the cuts with recordings.")
-        offset = _seconds(cut, "start", where)
+        offset = _number(cut, "start", where)
         supervisions = cut.get("supervisions") or []
         if not isinstance(supervisions, list) or not all(isinstance(one, dict) for one in supervisions):
             raise DataError(f"'supervisions' of {where} is no list of objects; restore the manifest from a copy.")
@@ -165,10 +165,10 @@ def _of_cuts(cuts: list[tuple[str, Record]]) -> Iterator[tuple[str, Record]]:
 
 def _record(where: str, line: Record, recording: Record, *, offset: float) -> Record:
     """One record; a time that is an edge of the recording is left out."""
-    start = round(offset + _seconds(line, "start", where), 10)
-    end = round(start + _seconds(line, "duration", where), 10)
-    length = _seconds(recording, "duration", f"the recording of {where}")
-    tolerance = 0.5 / float(recording.get("sampling_rate") or 16000)  # half a sample
+    start = round(offset + _number(line, "start", where), 10)
+    end = round(start + _number(line, "duration", where), 10)
+    length = _number(recording, "duration", f"the recording of {where}")
+    tolerance = 0.5 / max(_number(recording, "sampling_rate", f"the recording of {where}"), 1.0)  # half a sample
     custom = line.get("custom") or {}
     if not isinstance(custom, dict):
         raise DataError(f"'custom' of {where} is {type(custom).__name__}; an object was expected; correct it.")
@@ -197,8 +197,8 @@ def _file(where: str, recording: Record) -> str:
     return str(sources[0]["source"])
 
 
-def _seconds(line: Record, key: str, where: str) -> float:
+def _number(line: Record, key: str, where: str) -> float:
     value: Any = line.get(key)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise DataError(f"'{key}' of {where} is {value!r}; seconds were expected; restore the manifest from a copy.")
+        raise DataError(f"'{key}' of {where} is {value!r}; a number was expected; restore the manifest from a copy.")
     return float(value)

@@ -149,4 +149,6 @@ def _seconds(segment: Record, entry: Record, path: Path, where: str) -> Record:
         if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
             raise DataError(f"the segment of {where} is not in samples (got {value!r}); give whole numbers.")
     rate = entry.get("sample_rate") or info(path).sample_rate
+    if isinstance(rate, bool) or not isinstance(rate, (int, float)):
+        raise DataError(f"'sample_rate' of {where} is {rate!r}; a number in Hz was expected; correct it.")
     return {name: value / rate for name, value in given.items() if value is not None}
