@@ -266,8 +266,8 @@ def trained_on_tones(encoder_folder: Find, tone_split: Split) -> TrainReport:
     return train_split(
         tone_split,
         family="encoder",
-        config=recipe("encoder", epochs=30, learning_rate=2e-2, batch_size=16, heldout_fraction=0.15),
-        options={"encoder": str(encoder_folder("whisper"))},
+        config=recipe("encoder", epochs=60, learning_rate=2e-2, batch_size=16, heldout_fraction=0.15, keep_last=True),
+        options={"encoder": str(encoder_folder("wav2vec2"))},
         seed=1,
     )
 

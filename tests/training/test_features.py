@@ -1,5 +1,8 @@
 """Features are read once, batches hold every row once, scores do not depend on the batches."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -7,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from affekt.corpora import Corpus
+from affekt.encoders import EmbeddingCache
 from affekt.models import EmotionModel
-from affekt.training import FeatureStore, length_batches, pad_features, predict_rows
+from affekt.training import FeatureStore, build_model, length_batches, pad_features, predict_rows
 
 LENGTHS = st.lists(st.integers(1, 500), max_size=70)
 
@@ -96,3 +100,75 @@ def test_predictions_do_not_depend_on_order_or_batches(trained: EmotionModel, to
     with torch.no_grad():
         alone = trained(clip, torch.tensor([clip.shape[1]]))[0].numpy()
     assert logits[9] == pytest.approx(alone, abs=1e-4)
+
+
+@pytest.fixture
+def with_encoder(encoder_folder: Callable[[str], Path]) -> EmotionModel:
+    folder = encoder_folder("whisper")
+    return build_model("encoder", ("anger", "joy", "sadness"), seed=1, options={"encoder": str(folder)}).eval()
+
+
+def entries(cache: EmbeddingCache) -> list[Path]:
+    return sorted(cache.folder.rglob("*.npy"))
+
+
+def test_a_cache_holds_what_the_front_end_gives(
+    with_encoder: EmotionModel, tone_corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    some = tone_corpus.select(range(5))
+    cache = EmbeddingCache(tmp_path)
+    plain = FeatureStore(with_encoder, some)
+    first = FeatureStore(with_encoder, some, cache=cache)
+    assert all(torch.equal(first[row], plain[row]) for row in range(5))
+    assert len(cache) == 5
+    second = FeatureStore(with_encoder, some, cache=EmbeddingCache(tmp_path))
+    monkeypatch.setattr(with_encoder, "front_end", None)  # it is not asked again
+    assert all(torch.equal(second[row], plain[row]) for row in range(5))
+    assert cache.discard([some.load(0)]) == 1
+    third = FeatureStore(with_encoder, some, cache=cache)
+    assert torch.equal(third[1], plain[1])
+    with pytest.raises(TypeError):
+        third[0]
+
+
+def test_a_damaged_entry_is_computed_again(with_encoder: EmotionModel, tone_corpus: Corpus, tmp_path: Path) -> None:
+    some = tone_corpus.select(range(2))
+    cache = EmbeddingCache(tmp_path)
+    first = FeatureStore(with_encoder, some, cache=cache)
+    expected = [first[0], first[1]]
+    content = entries(cache)[0].read_bytes()
+    entries(cache)[0].write_bytes(content[:-40])
+    again = FeatureStore(with_encoder, some, cache=cache)
+    assert all(torch.equal(again[row], expected[row]) for row in range(2))
+    assert sorted(len(file.read_bytes()) for file in entries(cache)) == [len(content)] * 2
+
+
+def test_the_environment_is_for_frozen_encoders(
+    with_encoder: EmotionModel,
+    trained: EmotionModel,
+    tone_corpus: Corpus,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AFFEKT_EMBEDDINGS", str(tmp_path / "kept"))
+    some = tone_corpus.select(range(2))
+    FeatureStore(trained, some).fill()  # log mel frames are as fast computed as read
+    assert not (tmp_path / "kept").exists()
+    FeatureStore(with_encoder, some).fill()
+    assert len(list((tmp_path / "kept").rglob("*.npy"))) == 2
+
+
+@pytest.mark.parametrize("size", [None, 1, 3, 50])
+def test_filling_in_batches_gives_the_same(
+    with_encoder: EmotionModel, tone_corpus: Corpus, tmp_path: Path, size: int | None
+) -> None:
+    some = tone_corpus.select(range(10))
+    cache = EmbeddingCache(tmp_path)
+    FeatureStore(with_encoder, some.select([2, 7]), cache=cache).fill()
+    store = FeatureStore(with_encoder, some, cache=cache)
+    store.fill(batch_size=size)
+    assert sorted(store._kept) == list(range(10))
+    assert len(cache) == 10
+    for row in range(10):
+        alone = FeatureStore(with_encoder, some)[row]
+        torch.testing.assert_close(store[row], alone, atol=1e-5, rtol=0)
