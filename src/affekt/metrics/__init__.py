@@ -19,6 +19,7 @@ Nothing here knows a model, and nothing here imports torch. `docs/metrics.md` li
 
 from affekt.metrics.agreement import (
     IccForm,
+    RatingScale,
     cohen_kappa,
     cohen_kappa_interval,
     fleiss_kappa,
@@ -125,6 +126,7 @@ __all__ = [
     "McNemar",
     "OverForgetting",
     "Permutation",
+    "RatingScale",
     "ReliabilityBin",
     "Temperature",
     "Verdict",
