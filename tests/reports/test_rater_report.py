@@ -15,6 +15,7 @@ from affekt.corpora import Corpus, leave_one_out
 from affekt.errors import DataError
 from affekt.metrics import ccc, fleiss_kappa, icc, krippendorff_alpha
 from affekt.reports import describe_raters, raters_with_report
+from affekt.reports.rater_page import rater_page
 
 CLASSES = ("anger", "joy", "neutral")
 
@@ -100,6 +101,11 @@ def test_without_speakers_utterances_are_resampled() -> None:
     corpus = panel(items=20)
     bare = Corpus(name="x", root=".", table=corpus.table.drop("speaker"), ratings=corpus.ratings, classes=CLASSES)
     assert describe_raters(bare, resamples=20)["ceiling"]["uar"]["unit"].startswith("utterance (")
+    some = corpus.table.with_columns(speaker=pl.when(pl.col("speaker") != "s0").then("speaker"))
+    mixed = Corpus(name="x", root=".", table=some, ratings=corpus.ratings, classes=CLASSES)
+    # utterances 0, 8 and 16 are of the unknown speaker
+    unit = describe_raters(mixed, resamples=20)["ceiling"]["uar"]["unit"]
+    assert unit in ("speaker or utterance (10)", "speaker or utterance (9)")
 
 
 def test_ids_only_if_asked_for(found: dict[str, Any]) -> None:
@@ -175,6 +181,15 @@ def test_the_pages(tmp_path: Path, kind: str) -> None:
         for text in (page, (out / "results.md").read_text(encoding="utf-8")):
             assert f"{kappa:.3f}" in text
             assert f"{results['ceiling']['uar']['estimate']:.3f}" in text
+
+
+def test_a_page_about_thousands_of_raters_lists_some(found: dict[str, Any]) -> None:
+    many = [found["raters"][0] | {"number": number, "reasons": ["x"] * (number == 299)} for number in range(1, 301)]
+    page = rater_page({"affekt": "1", **found, "raters": many})
+    assert "rater 200<" in page
+    assert "rater 201<" not in page
+    assert "rater 299<" in page
+    assert "Shown are the 200 with most ratings and all who stand apart" in page
 
 
 def test_nothing_is_written_over(tmp_path: Path) -> None:

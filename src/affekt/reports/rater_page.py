@@ -29,6 +29,10 @@ _MEASURES = {
 }
 
 
+_LISTED = 200
+"""Raters in the table of the page, besides those who stand apart."""
+
+
 def rater_page(results: Mapping[str, Any]) -> str:
     """The page."""
     ceiling = results["ceiling"]
@@ -42,11 +46,17 @@ def rater_page(results: Mapping[str, Any]) -> str:
         agreement=_agreement_rows(results),
         measures=list(_MEASURES.values()),
         confusion=_confusion_rows(results),
-        raters=[_rater_row(rater) for rater in results["raters"]],
-        rule=results["outlier_rule"],
+        raters=[_rater_row(rater) for rater in results["raters"] if rater["number"] <= _LISTED or rater["reasons"]],
+        rule=results["outlier_rule"] + _left_out(results),
         notes=NOTES,
         version=results["affekt"],
     )
+
+
+def _left_out(results: Mapping[str, Any]) -> str:
+    """Who is not in the table of the page, if anybody."""
+    more = sum(rater["number"] > _LISTED and not rater["reasons"] for rater in results["raters"])
+    return f" Shown are the {_LISTED} with most ratings and all who stand apart; results.json has all." if more else ""
 
 
 def rater_markdown(results: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 import affekt
 from affekt.corpora import Corpus, consensus, leave_one_out, rater_quality
@@ -250,11 +251,14 @@ def _ceiling(corpus: Corpus, options: Mapping[str, int]) -> dict[str, Any] | Non
 
 
 def _clusters(corpus: Corpus, items: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.str_], str]:
-    """What is resampled for scores of raters: speakers where all are known, else utterances."""
-    speakers = corpus.table["speaker"]
-    if speakers.null_count() == 0:
-        return np.asarray(speakers.to_list(), np.str_)[items], "speaker"
-    return np.asarray(corpus.table["utterance"].to_list(), np.str_)[items], "utterance"
+    """What is resampled for scores of raters: speakers; an utterance whose speaker is not known stands for itself."""
+    unknown = corpus.table["speaker"].null_count()
+    # an id of a speaker may be that of an utterance too
+    names = corpus.table.select(
+        pl.coalesce("speaker: " + pl.col("speaker"), "utterance: " + pl.col("utterance")).alias("name")
+    )["name"]
+    unit = "speaker" if unknown == 0 else "utterance" if unknown == len(corpus) else "speaker or utterance"
+    return np.asarray(names.to_list(), np.str_)[items], unit
 
 
 def _raters(corpus: Corpus, min_ratings: int, cutoff: float, show_ids: bool) -> list[dict[str, Any]]:
@@ -264,7 +268,7 @@ def _raters(corpus: Corpus, min_ratings: int, cutoff: float, show_ids: bool) -> 
     )
     rows = []
     for number, one in enumerate(listed, 1):
-        row = {"number": number, **asdict(one)}
+        row = {"number": number, **vars(one)}
         row |= {
             "correlations": dict(zip(ATTRIBUTES, one.correlations, strict=True)),
             "biases": dict(zip(ATTRIBUTES, one.biases, strict=True)),
