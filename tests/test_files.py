@@ -6,7 +6,16 @@ from pathlib import Path
 import pytest
 
 from affekt.errors import DataError
-from affekt.files import check_new_folder, new_folder, read_json, removed_if_unused, write_json, write_text
+from affekt.files import (
+    check_new_file,
+    check_new_folder,
+    new_file,
+    new_folder,
+    read_json,
+    removed_if_unused,
+    write_json,
+    write_text,
+)
 
 
 def names(folder: Path) -> list[str]:
@@ -145,3 +154,53 @@ def test_working_folder_after_a_good_end(tmp_path: Path) -> None:
     with removed_if_unused(tmp_path / "work", marker="marker.json"):
         pass
     assert (tmp_path / "work").exists()
+
+
+def test_a_new_file_appears_whole(tmp_path: Path) -> None:
+    with new_file(tmp_path / "deep" / "out.csv") as temporary:
+        temporary.write_text("all")
+        assert not (tmp_path / "deep" / "out.csv").exists()
+    assert names(tmp_path / "deep") == ["out.csv"]
+    assert (tmp_path / "deep" / "out.csv").stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize("kind", ["file", "folder", "broken link"])
+def test_a_file_is_never_written_over(tmp_path: Path, kind: str) -> None:
+    out = tmp_path / "out"
+    if kind == "file":
+        out.write_text("mine")
+    elif kind == "folder":
+        out.mkdir()
+    else:
+        out.symlink_to(tmp_path / "nowhere")
+    with pytest.raises(DataError, match=r"the output file .*out exists already; .*choose a new name"):
+        check_new_file(out)
+    with pytest.raises(DataError, match="never written over"), new_file(out):
+        pass
+    assert names(tmp_path) == ["out"]
+    with pytest.raises(DataError, match="has no name of its own"):
+        check_new_file(Path(".."))
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_a_failing_block_leaves_neither_file_nor_folder(tmp_path: Path, error: type[BaseException]) -> None:
+    def write() -> None:
+        with new_file(tmp_path / "deep" / "deeper" / "out") as temporary:
+            temporary.write_text("half")
+            raise error
+
+    with pytest.raises(error):
+        write()
+    assert names(tmp_path) == []
+
+
+def test_a_file_that_is_written_meanwhile_wins(tmp_path: Path) -> None:
+    def write() -> None:
+        with new_file(tmp_path / "out") as temporary:
+            temporary.write_text("ours")
+            (tmp_path / "out").write_text("theirs")
+
+    with pytest.raises(DataError, match="exists already"):
+        write()
+    assert names(tmp_path) == ["out"]
+    assert (tmp_path / "out").read_text() == "theirs"

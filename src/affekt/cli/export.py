@@ -37,7 +37,8 @@ def export(
         f"size        {report.size / 2**20:.1f} MiB",
         "inputs      waveforms (batch, samples) float32, lengths (batch) int64",
         f"outputs     {', '.join(report.outputs)}",
-        f"shortest    {report.minimum_samples} samples",
+        f"clips       {report.minimum_samples} samples"
+        + (" or more" if report.maximum_samples is None else f" to {report.maximum_samples}"),
         f"difference  {report.largest_difference:.1e} at most, over {report.compared_clips} clips",
     ]
     output.show(report.to_json(), lines)

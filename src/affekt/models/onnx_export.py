@@ -42,7 +42,7 @@ _LARGEST_BYTES: Final = 2**31 - 2**20
 """An ONNX file is one protocol buffer, which cannot be larger than 2 GiB."""
 
 _LENGTHS: Final = ((1.0,), (0.4, 1.3), (2.1, 0.7, 1.9, 0.5), (5.3,), (3.0, 1.0, 2.0, 3.0, 0.6, 1.7, 2.9))
-"""Seconds of the clips of each batch that is compared; the first is left out where the model needs more."""
+"""Seconds of the clips of each batch that is compared; the shortest clip and a long one are added."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +55,9 @@ class ExportReport:
     outputs: tuple[str, ...]
     """Names of the outputs, in their order."""
     minimum_samples: int
-    """The shortest clip that the model takes."""
+    """The shortest clip that the file takes."""
+    maximum_samples: int | None
+    """The longest clip that the file takes; None is any."""
     largest_difference: float
     """From the model's own scores, over all compared batches; attributes as a share of their scale."""
     compared_clips: int
@@ -192,8 +194,8 @@ def export_onnx(model: EmotionModel, path: PathLike, *, tolerance: float = TOLER
     least = minimum_samples(original)
     graph = _Graph(_exportable(original)).eval()
     with new_file(path) as temporary:
-        _write(graph, temporary, _description(model, least), least)
-        largest, clips = _compare(original, temporary, least)
+        bounds = _write(graph, temporary, _description(model), least)
+        largest, clips = _compare(original, temporary, *bounds)
         if not largest <= tolerance:
             raise CheckpointError(
                 f"the exported model disagrees with the model (a score differs by {largest:.2g}); at most "
@@ -203,7 +205,8 @@ def export_onnx(model: EmotionModel, path: PathLike, *, tolerance: float = TOLER
         path=str(path),
         size=path.stat().st_size,
         outputs=tuple(graph.names),
-        minimum_samples=least,
+        minimum_samples=bounds[0],
+        maximum_samples=bounds[1],
         largest_difference=largest,
         compared_clips=clips,
     )
@@ -245,7 +248,7 @@ def _exportable(model: EmotionModel) -> EmotionModel:
     return model
 
 
-def _description(model: EmotionModel, least: int) -> dict[str, Any]:
+def _description(model: EmotionModel) -> dict[str, Any]:
     """What goes into the metadata."""
     config = model.config
     return {
@@ -256,14 +259,18 @@ def _description(model: EmotionModel, least: int) -> dict[str, Any]:
         "attribute_range": list(config.attribute_range),
         "multi_label": config.multi_label,
         "sample_rate": config.sample_rate,
-        "minimum_samples": least,
         "affekt_version": __version__,
         "model_digest": tensor_digest(model),
     }
 
 
-def _write(graph: _Graph, path: Path, description: dict[str, Any], least: int) -> None:
-    """Export into a file, with the description in its metadata."""
+def _write(graph: _Graph, path: Path, description: dict[str, Any], least: int) -> tuple[int, int | None]:
+    """Export into a file, with the description in its metadata.
+
+    Returns:
+        The shortest and the longest clip for which the graph holds: what the model takes, and what the exporter found
+        that its steps hold for (Whisper hears more than 30 s in stretches, which the graph of one stretch cannot).
+    """
     example = pad_batch([_noise(max(16000, least + 4001), 0), _noise(max(9000, least + 100), 1)])
     with _quiet():
         try:
@@ -285,11 +292,24 @@ def _write(graph: _Graph, path: Path, description: dict[str, Any], least: int) -
                 f"a network of the family {graph.model.config.family} with these options cannot be exported to ONNX "
                 f"({reason}); a network of fixed structure was expected; predict with the model directory."
             ) from error
+        low, high = _range(program)
+        bounds = max(least, low), high
+        description = {**description, "minimum_samples": bounds[0], "maximum_samples": bounds[1]}
         program.model.metadata_props["affekt"] = json.dumps(description, ensure_ascii=True)
         program.save(str(path), external_data=False)
+    return bounds
 
 
-def _compare(model: EmotionModel, path: Path, least: int) -> tuple[float, int]:
+def _range(program: Any) -> tuple[int, int | None]:
+    """The samples of a padded batch for which the exported steps hold."""
+    exported = program.exported_program
+    (waveforms,) = (node for node in exported.graph.nodes if node.op == "placeholder" and node.name == "waveforms")
+    bounds = exported.range_constraints[waveforms.meta["val"].shape[1].node.expr]
+    # an upper end beyond any array means that there is none
+    return int(bounds.lower), int(bounds.upper) if bounds.upper < 2**40 else None
+
+
+def _compare(model: EmotionModel, path: Path, least: int, most: int | None) -> tuple[float, int]:
     """The largest difference between the file and the model, and over how many clips."""
     import onnxruntime
 
@@ -300,8 +320,9 @@ def _compare(model: EmotionModel, path: Path, least: int) -> tuple[float, int]:
     names = [output.name for output in session.get_outputs()]
     low, high = model.config.attribute_range
     largest, clips = 0.0, 0
-    for number, seconds in enumerate(_LENGTHS):
-        lengths = [max(least, round(second * model.config.sample_rate)) for second in seconds]
+    rate = model.config.sample_rate
+    for number, seconds in enumerate((*_LENGTHS, (least / rate,), (33.0 if most is None else most / rate,))):
+        lengths = [min(max(least, round(second * rate)), most or 2**40) for second in seconds]
         waveforms, counts = pad_batch([_noise(length, 10 * number + k) for k, length in enumerate(lengths)])
         with torch.no_grad():
             heads = model.heads(*model.front_end(waveforms, counts))

@@ -45,6 +45,7 @@ class OnnxScorer:
                 sample_rate=int(facts["sample_rate"]),
             )
             self.minimum_samples = int(facts["minimum_samples"])
+            self.maximum_samples = None if facts["maximum_samples"] is None else int(facts["maximum_samples"])
         except (KeyError, TypeError, ValueError) as error:
             raise CheckpointError(
                 f"{self.path} lacks or garbles the field {error} of its description; a file written by affekt export "
@@ -66,6 +67,11 @@ class OnnxScorer:
             raise ShapeError(
                 f"a clip is too short for this model (got {lengths.min()} samples); at least {self.minimum_samples} "
                 "were expected; leave it out or add silence."
+            )
+        if self.maximum_samples is not None and int(lengths.max()) > self.maximum_samples:
+            raise ShapeError(
+                f"a clip is too long for this exported model (got {lengths.max()} samples); at most "
+                f"{self.maximum_samples} were expected; cut it into windows."
             )
         waveforms = np.zeros((len(clips), int(lengths.max())), np.float32)
         for row, clip in zip(waveforms, clips, strict=True):

@@ -87,8 +87,8 @@ def predict(
         on_done: called with the number of recordings behind us, after every batch.
 
     Raises:
-        DataError: a recording is missing or damaged, is too short for the model, or gets a score that is no number;
-            what was given before it is right.
+        DataError: a recording is missing or damaged, too short or too long for the model, or gets a score that is no
+            number; what was given before it is right.
     """
     behind = 0
     for portion in _portions(scorer.outputs.sample_rate, recordings, windows, portion_seconds, on_bad):
@@ -160,8 +160,8 @@ def _predicted(
                 clip = clips[position]
                 try:
                     logits[position], attributes[position] = (rows[0] for rows in scorer([clip.waveform]))
-                except ShapeError:
-                    errors.setdefault(clip.owner, _too_short(recordings[clip.owner], clip, outputs))
+                except ShapeError as error:
+                    errors.setdefault(clip.owner, _unfit(recordings[clip.owner], clip, outputs, str(error)))
         scored += len(batch)
         on_share(scored / len(clips))
     for position in np.flatnonzero(~(np.isfinite(logits).all(1) & np.isfinite(attributes).all(1))):
@@ -220,11 +220,16 @@ def _prediction(file: str, clip: _Clip, share: FloatArray, attributes: FloatArra
     )
 
 
-def _too_short(recording: Recording, clip: _Clip, outputs: Outputs) -> DataError:
+def _unfit(recording: Recording, clip: _Clip, outputs: Outputs, reason: str) -> DataError:
+    """A clip of a length that the model does not take."""
+    wrong, wanted, remedy = (
+        ("long", "less", "cut it into windows")
+        if "too long" in reason
+        else ("short", "more", "leave it out, or take longer segments or windows")
+    )
     return DataError(
-        f"{_named(recording)} from {clip.start:g} to {clip.end:g} s is too short for this model (got "
-        f"{len(clip.waveform)} samples at {outputs.sample_rate} Hz); more was expected; leave it out, or take longer "
-        "segments or windows."
+        f"{_named(recording)} from {clip.start:g} to {clip.end:g} s is too {wrong} for this model (got "
+        f"{len(clip.waveform)} samples at {outputs.sample_rate} Hz); {wanted} was expected; {remedy}."
     )
 
 

@@ -48,7 +48,7 @@ class Scorer(Protocol):
         """Score B clips, each (T_b,).
 
         Raises:
-            ShapeError: a clip is too short for the model.
+            ShapeError: a clip is too short for the model, or "too long" in these words.
         """
 
 

@@ -1,0 +1,157 @@
+"""Time ``affekt.prediction`` against a loop over files with transformers, on the same encoder and the same files.
+
+The loop is what the examples of transformers do: read a file, feature extractor, model, mean over time, one file after
+the other; Whisper's extractor pads every clip to 30 s. affekt reads the same files, hears them at their own length in
+batches of similar length, and gives probabilities. Both go from files to numbers, on the same threads, without
+gradients; the weights are random, and the encoder of both holds the same ones. Runs alternate, so that a busy machine
+slows both; the ratio is the median over the pairs.
+
+    python benchmarks/predict_throughput.py [whisper|wav2vec2] [clips] [repeats] [device]
+"""
+
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import soundfile
+import torch
+import transformers
+
+from affekt.encoders import describe, find_source
+from affekt.models import EmotionModel, ModelConfig
+from affekt.prediction import find_recordings, predict
+from affekt.prediction.torch_scorer import TorchScorer
+
+SAMPLE_RATE = 16000
+SECONDS = (1.0, 10.0)
+CLASSES = ("anger", "happiness", "neutral", "sadness")
+SHAPES: dict[str, Any] = {
+    # whisper-base's encoder; its decoder is not run
+    "whisper": lambda: transformers.WhisperConfig(
+        d_model=512,
+        encoder_layers=6,
+        encoder_attention_heads=8,
+        encoder_ffn_dim=2048,
+        decoder_layers=1,
+        decoder_attention_heads=8,
+    ),
+    "wav2vec2": lambda: transformers.Wav2Vec2Config(),  # wav2vec2-base
+}
+EXTRACTORS = {
+    "whisper": transformers.WhisperFeatureExtractor,
+    "wav2vec2": transformers.Wav2Vec2FeatureExtractor,
+}
+
+
+def measure(kind: str, *, clips: int = 48, repeats: int = 3, device: str = "cpu") -> dict[str, Any]:
+    """Time both.
+
+    Args:
+        kind: ``whisper`` or ``wav2vec2``.
+        clips: How many recordings, of 1 to 10 s.
+        repeats: Pairs of runs.
+        device: Where torch computes.
+
+    Returns:
+        Seconds of audio a second for each (medians), and the median ratio of the pairs.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        files, seconds = _write_clips(Path(folder), clips)
+        ours, theirs, difference = _contestants(kind, Path(folder), files, torch.device(device))
+        pairs = [(_seconds(ours), _seconds(theirs)) for _ in range(repeats)]
+    return {
+        "encoder": kind,
+        "clips": clips,
+        "audio_seconds": round(seconds, 1),
+        "repeats": repeats,
+        "device": device,
+        "threads": torch.get_num_threads(),
+        "affekt_audio_seconds_per_second": round(seconds / median(a for a, _ in pairs), 2),
+        "transformers_audio_seconds_per_second": round(seconds / median(b for _, b in pairs), 2),
+        "ratio_median": round(median(b / a for a, b in pairs), 2),
+        "ratio_worst": round(min(b / a for a, b in pairs), 2),
+        "largest_difference_of_last_frames": difference,
+        "versions": {"torch": torch.__version__, "transformers": transformers.__version__},
+    }
+
+
+def _write_clips(folder: Path, clips: int) -> tuple[list[str], float]:
+    """Noise that swells, of evenly spread lengths in random order."""
+    random = np.random.default_rng(0)
+    lengths = random.permutation(np.linspace(*SECONDS, clips))
+    files = []
+    for number, seconds in enumerate(lengths):
+        samples = round(seconds * SAMPLE_RATE)
+        swell = 0.6 + 0.4 * np.sin(2 * np.pi * 3 * np.arange(samples) / SAMPLE_RATE)
+        files.append(str(folder / f"{number}.wav"))
+        soundfile.write(files[-1], 0.1 * swell * random.standard_normal(samples), SAMPLE_RATE, subtype="PCM_16")
+    return files, float(lengths.sum())
+
+
+def _contestants(
+    kind: str, folder: Path, files: list[str], device: torch.device
+) -> tuple[Callable[[], None], Callable[[], None], float]:
+    """Both ways from files to numbers, and how far their last frames lie apart on clips that fill the extractor."""
+    torch.manual_seed(0)
+    config = SHAPES[kind]()
+    (folder / "config.json").write_text(config.to_json_string(), encoding="utf-8")
+    whole = (transformers.WhisperModel if kind == "whisper" else transformers.Wav2Vec2Model)(config).eval()
+    encoder = whole.encoder if kind == "whisper" else whole
+    model = EmotionModel(
+        ModelConfig(
+            family="encoder", classes=CLASSES, options={"architecture": describe(find_source(str(folder))), "layer": -1}
+        )
+    ).eval()
+    model.network.encoder.module.load_state_dict(encoder.state_dict(), strict=False)
+    extractor = EXTRACTORS[kind]()
+    encoder.to(device)
+    scorer = TorchScorer(model, device=str(device))
+
+    def theirs() -> None:
+        with torch.inference_mode():
+            for file in files:
+                samples = soundfile.read(file, dtype="float32")[0]
+                inputs = extractor(samples, sampling_rate=SAMPLE_RATE, return_tensors="pt").to(device)
+                encoder(**inputs).last_hidden_state.mean(1).cpu()
+
+    def ours() -> None:
+        for _ in predict(scorer, find_recordings(files)):
+            pass
+
+    return ours, theirs, _difference(model, encoder, extractor, 30.0 if kind == "whisper" else 3.0, device)
+
+
+def _difference(model: Any, encoder: Any, extractor: Any, seconds: float, device: torch.device) -> float:
+    """Largest difference of a frame between both encoders, for a clip whose length is what the extractor wants."""
+    samples = 0.1 * np.random.default_rng(1).standard_normal(round(seconds * SAMPLE_RATE)).astype(np.float32)
+    with torch.inference_mode():
+        inputs = extractor(samples, sampling_rate=SAMPLE_RATE, return_tensors="pt").to(device)
+        wanted = encoder(**inputs).last_hidden_state
+        waveforms = torch.from_numpy(samples)[None].to(device)
+        found = model.network.encoder(waveforms, torch.tensor([len(samples)], device=device)).layers[:, -1]
+    return float((found - wanted).abs().max())
+
+
+def _seconds(run: Callable[[], None]) -> float:
+    started = time.perf_counter()
+    run()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter() - started
+
+
+if __name__ == "__main__":
+    words = dict(enumerate(sys.argv[1:]))
+    result = measure(
+        words.get(0, "whisper"),
+        clips=int(words.get(1, "48")),
+        repeats=int(words.get(2, "3")),
+        device=words.get(3, "cpu"),
+    )
+    sys.stdout.write(json.dumps(result, indent=2) + "\n")

@@ -1,0 +1,42 @@
+"""A model directory gets its exported form, and predict uses it."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Affekt = Callable[..., Any]
+
+
+@pytest.mark.slow
+def test_export_and_predict(affekt: Affekt, place: Path) -> None:
+    ran = affekt("export", place / "model", "--json")
+    assert ran.code == 0, ran
+    assert ran.err == ""
+    report = json.loads(ran.out)
+    assert report["path"] == str(place / "model" / "export" / "model.onnx")
+    assert report["outputs"] == ["logits", "probabilities"]
+    assert report["largest_difference"] <= 1e-4
+    words = [place / "corpus", "--json"]
+    wanted = [json.loads(line) for line in affekt("predict", place / "model", *words).out.splitlines()]
+    for line in (["--onnx", place / "model"], ["--onnx", report["path"]], [report["path"]]):
+        found = [json.loads(row) for row in affekt("predict", *line, *words).out.splitlines()]
+        assert [row["file"] for row in found] == [row["file"] for row in wanted]
+        for row, other in zip(found, wanted, strict=True):
+            assert row["probabilities"] == pytest.approx(other["probabilities"], abs=1e-4)
+    again = affekt("export", place / "model")
+    assert again.code == 2
+    assert "model.onnx exists already; results are never written over" in again.err
+
+
+def test_bad_input(affekt: Affekt, place: Path, snapshot: Callable[[Path], dict[str, str]]) -> None:
+    before = snapshot(place)
+    ran = affekt("export", place / "nowhere")
+    assert ran.code == 2
+    assert "there is no model directory" in ran.err
+    ran = affekt("export", place / "model", "--out", place / "fast.toml")
+    assert ran.code == 2
+    assert "fast.toml exists already" in ran.err
+    assert snapshot(place) == before
