@@ -14,7 +14,7 @@ import torch
 
 from affekt.corpora import Corpus, Split, by_speaker
 from affekt.models import EmotionModel
-from affekt.training import TrainConfig, TrainReport, recipe, train_split
+from affekt.training import ErasureConfig, TrainConfig, TrainReport, recipe, train_split
 from affekt.types import Waveform
 from affekt.unlearning import ForgetSet
 
@@ -186,6 +186,18 @@ def trained_report(tone_split: Split, tone_recipe: TrainConfig) -> TrainReport:
 def trained(trained_report: TrainReport) -> EmotionModel:
     """A copy of the trained model."""
     return copy.deepcopy(trained_report.model)
+
+
+@pytest.fixture(scope="session")
+def ready_report(tone_split: Split, tone_recipe: TrainConfig) -> TrainReport:
+    """The same, erasure-ready: three folds, two teachers a recording."""
+    return train_split(tone_split, config=tone_recipe, seed=1, erasure=ErasureConfig(folds=3, repeats=2))
+
+
+@pytest.fixture
+def ready(ready_report: TrainReport) -> EmotionModel:
+    """A copy of the erasure-ready model."""
+    return copy.deepcopy(ready_report.model)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """affekt train."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter, validators
 
@@ -17,9 +17,11 @@ def train(
     *,
     out: Path,
     model: str = "logmel-cnn",
+    encoder: str | None = None,
     config: Path | None = None,
     seed: Annotated[int, Parameter(validator=validators.Number(gte=0, lt=2**31))] = 0,
     test_speakers: str | None = None,
+    erasure_ready: Flag = False,
     resume: Flag = False,
     output: Output = OutputOptions(),  # noqa: B008 (frozen)
 ) -> int:
@@ -32,25 +34,34 @@ def train(
     Args:
         corpus: A corpus folder, a .csv or .parquet table, or the word builtin.
         out: Model directory to write; it must not exist yet.
-        model: Model family: logmel-cnn, emo18 or zhao19.
-        config: TOML file with training settings that differ from the family's recipe; [options] changes the network.
+        model: Model family: logmel-cnn, emo18, zhao19, or encoder.
+        encoder: For the family encoder: a folder with a pretrained speech encoder, or its name on the Hugging Face hub.
+        config: TOML file with training settings that differ from the family's recipe; [options] changes the network,
+            [erasure] the folds of --erasure-ready.
         seed: Everything random follows from it, the choice of test speakers included.
         test_speakers: Ids of the speakers to keep for testing, separated by commas; a fifth is drawn if not given.
+        erasure_ready: Train fold models too and save what they say about what they never heard, and the curvature of
+            the loss, so that people can be forgotten better later. It takes several times as long.
         resume: Go on from the checkpoint of a run that was interrupted.
         output: How to show the result.
     """
     from affekt.cli.settings import overrides, read_toml, subtable
     from affekt.corpora import open_corpus
     from affekt.models import FAMILIES
-    from affekt.training import TrainConfig, recipe
+    from affekt.training import ErasureConfig, TrainConfig, recipe
     from affekt.training import train as train_model
 
     settings = recipe(model)
     options = None
+    folds: dict[str, Any] = {}
     if config is not None:
         values = read_toml(config)
-        settings = recipe(model, **overrides(values, TrainConfig, path=config, besides=["options"]))
+        settings = recipe(model, **overrides(values, TrainConfig, path=config, besides=["options", "erasure"]))
         options = overrides(subtable(values, "options", path=config), FAMILIES[model][1], path=config, where="options.")
+        folds = overrides(subtable(values, "erasure", path=config), ErasureConfig, path=config, where="erasure.")
+    if encoder is not None:
+        options = {**(options or {}), "encoder": encoder}
+    erasure = ErasureConfig(**folds) if erasure_ready else None
     with output.progress() as progress:
         report = train_model(
             open_corpus(corpus),
@@ -60,10 +71,20 @@ def train(
             options=options,
             seed=seed,
             test_speakers=None if test_speakers is None else split_commas(test_speakers, "speaker"),
+            erasure=erasure,
             resume=resume,
             progress=progress,
         )
     test = report.test
+    scores = []
+    if test.uar is not None and test.chance_uar is not None:
+        scores.append(
+            f"test UAR    {interval(test.uar)} on {count(test.speakers, 'speaker')}, "
+            f"chance {100 * test.chance_uar:.1f} %"
+        )
+    for name, found in test.attributes.items():
+        if found is not None and found.ccc is not None:
+            scores.append(f"test CCC    {found.ccc.estimate:.3f} [{found.ccc.low:.3f}, {found.ccc.high:.3f}] of {name}")
     output.show(
         report.to_json() | {"model": str(out)},
         [
@@ -72,8 +93,7 @@ def train(
             f"utterances  {len(report.fit.trained_rows)} trained on, {len(report.fit.heldout_rows)} held out, "
             f"{report.dev.utterances} dev, {test.utterances} test",
             f"epochs      {report.fit.epochs}, the best is {report.fit.best_epoch}",
-            f"test UAR    {interval(test.uar)} on {count(test.speakers, 'speaker')}, "
-            f"chance {100 * test.chance_uar:.1f} %",
+            *scores,
             f"seconds     {report.seconds:.0f}",
         ],
     )

@@ -25,6 +25,7 @@ from affekt.models.encoder_network import EncoderNetwork, EncoderOptions
 from affekt.models.erasure_record import ErasureRecord
 from affekt.models.logmel_cnn import LogmelCnn, LogmelCnnOptions
 from affekt.models.model_card import model_card
+from affekt.models.saved_statistics import SavedStatistics
 from affekt.models.zhao19 import Zhao19, Zhao19Options
 from affekt.types import PathLike
 
@@ -208,6 +209,8 @@ class EmotionModel(nn.Module):
         if self.erasure is not None:
             (folder / "erasure").mkdir()
             write_json(folder / "erasure" / "record.json", self.erasure.to_json())
+            if self.erasure.statistics is not None:
+                self.erasure.statistics.write_into(folder / "erasure")
 
     @classmethod
     def from_pretrained(cls, path: PathLike) -> "EmotionModel":
@@ -250,6 +253,9 @@ class EmotionModel(nn.Module):
                     f"{record} is not valid JSON; the file that training wrote was expected; restore the model "
                     "directory from a copy."
                 ) from None
+            statistics = path / "erasure" / "statistics.safetensors"
+            if statistics.is_file():
+                model.erasure = replace(model.erasure, statistics=SavedStatistics.read(statistics))
         return model.eval()
 
 

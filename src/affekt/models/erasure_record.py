@@ -9,12 +9,13 @@ import hashlib
 import hmac
 import math
 import secrets
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from affekt.errors import CheckpointError
+from affekt.models.saved_statistics import SavedStatistics
 from affekt.types import Waveform
 
 __all__ = ["SIDES", "ErasureRecord", "MeanLoss"]
@@ -30,6 +31,8 @@ class MeanLoss:
     loss: float
     accuracy: float
     utterances: int
+    by_class: dict[str, "MeanLoss"] = field(default_factory=dict)
+    """The same for the recordings of each class that occurs."""
 
     def __post_init__(self) -> None:
         if not math.isfinite(self.loss):
@@ -50,6 +53,8 @@ class ErasureRecord:
     trained: MeanLoss | None = None
     key: str = field(default_factory=lambda: secrets.token_hex(32))
     commitments: dict[str, frozenset[str]] = field(default_factory=dict)
+    statistics: SavedStatistics | None = field(default=None, repr=False)
+    """What erasure-ready training saved; in a file of its own."""
 
     def commitment(self, waveform: Waveform) -> str:
         """The keyed name of a recording: depends on its 16-bit samples (16 kHz mono) alone."""
@@ -72,9 +77,7 @@ class ErasureRecord:
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values."""
         losses = {
-            name: None
-            if loss is None
-            else {"loss": loss.loss, "accuracy": loss.accuracy, "utterances": loss.utterances}
+            name: None if loss is None else asdict(loss)
             for name, loss in (("within", self.within), ("across", self.across), ("trained", self.trained))
         }
         commitments = {side: sorted(names) for side, names in self.commitments.items()}
@@ -88,15 +91,19 @@ class ErasureRecord:
             CheckpointError: the value is not such a record.
         """
         try:
-            losses = {
-                name: None if value["mean_loss"][name] is None else MeanLoss(**value["mean_loss"][name])
-                for name in ("within", "across", "trained")
-            }
+            within, across, trained = (_mean_loss(value["mean_loss"][name]) for name in ("within", "across", "trained"))
             bytes.fromhex(value["key"])
             commitments = {side: frozenset(map(str, names)) for side, names in value["commitments"].items()}
-            return cls(**losses, key=value["key"], commitments=commitments)
+            return cls(within=within, across=across, trained=trained, key=value["key"], commitments=commitments)
         except (KeyError, TypeError, ValueError, AttributeError):
             raise CheckpointError(
                 "erasure/record.json is not an erasure record of this version; the file that training wrote was "
                 "expected; restore the model directory from a copy."
             ) from None
+
+
+def _mean_loss(value: Any) -> MeanLoss | None:
+    if value is None:
+        return None
+    by_class = {str(name): MeanLoss(**{**one, "by_class": {}}) for name, one in value.get("by_class", {}).items()}
+    return MeanLoss(**{**value, "by_class": by_class})

@@ -7,6 +7,7 @@
 - :func:`evaluate`, :func:`score_heads`, :func:`score_logits`, :class:`Evaluation`: a model on a corpus, with intervals
 - :func:`exposure`, :class:`Exposure`: which recordings of a corpus a model was trained on
 - :func:`predict_heads`, :func:`predict_rows`, :class:`FeatureStore`: outputs and front-end features, batched by length
+- :func:`erasure_statistics`, :class:`ErasureConfig`: what is saved so that people can be forgotten better
 - :func:`parse_variant`: ``family:setting=value``
 - :func:`cross_validate`, :class:`CrossValidation`: every speaker is a test speaker once
 - :func:`shortcuts`, :class:`Shortcuts`: what a corpus gives away without the voice
@@ -16,6 +17,7 @@
 
 from affekt.training.config import RECIPES, TrainConfig, recipe
 from affekt.training.cross_validate import CrossValidation, cross_validate
+from affekt.training.erasure_ready import ErasureConfig, curvature_of, erasure_statistics
 from affekt.training.evaluate import Evaluation, evaluate, rows_of_side, score_heads, score_logits, with_classes
 from affekt.training.exposure import Exposure, exposure
 from affekt.training.features import FeatureStore, length_batches, pad_features
@@ -33,6 +35,7 @@ __all__ = [
     "RECIPES",
     "SHORTCUTS",
     "CrossValidation",
+    "ErasureConfig",
     "Evaluation",
     "Exposure",
     "FeatureStore",
@@ -52,6 +55,8 @@ __all__ = [
     "build_model",
     "code_digest",
     "cross_validate",
+    "curvature_of",
+    "erasure_statistics",
     "evaluate",
     "exposure",
     "fit",

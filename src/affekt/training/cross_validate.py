@@ -13,7 +13,7 @@ from affekt.corpora import Corpus, Split, open_corpus
 from affekt.corpora.splits import leave_one_speaker_out, speaker_folds
 from affekt.errors import ConfigError
 from affekt.files import read_json, removed_if_unused, write_json
-from affekt.metrics import Interval, bootstrap_difference
+from affekt.metrics import Interval, bootstrap_difference, uar
 from affekt.training.config import TrainConfig, recipe
 from affekt.training.evaluate import score_logits
 from affekt.training.features import FeatureStore
@@ -50,7 +50,10 @@ class CrossValidation:
         if len(set(self.families)) < len(self.families):
             raise ConfigError(f"a model is given twice (got {', '.join(self.families)}); name each once.")
         for family in self.families:
-            self.recipe(family)
+            if not self.recipe(family).emotions:
+                raise ConfigError(
+                    f"{family} learns no emotions; cross-validation needs a model of emotions; set emotions = true."
+                )
 
     def recipe(self, family: str) -> TrainConfig:
         """The training settings of a family, or of a variant of one."""
@@ -111,7 +114,6 @@ def cross_validate(
     for family in config.families:
         folds = [[read_json(_file(work, family, seed, fold)) for fold in range(count)] for seed in range(config.seeds)]
         logits = [_pooled(seed_folds, len(corpus), len(corpus.classes)) for seed_folds in folds]
-        scored = [score_logits(found, labels, classes=corpus.classes, speakers=speakers) for found in logits]
         # seeds are repeated measurements of the same utterances: resampling a speaker takes all of them along
         pooled = score_logits(
             np.concatenate(logits),
@@ -123,7 +125,7 @@ def cross_validate(
             {
                 "family": family,
                 "pooled": dict(pooled.to_json(), utterances=len(corpus)),
-                "uar_of_seeds": [one.uar.estimate for one in scored],
+                "uar_of_seeds": [uar(labels, found.argmax(1)) for found in logits],
                 "uar_minus_first": None if first is None else asdict(_difference(corpus, first, logits)),
                 "train": asdict(config.recipe(family)),
                 "options": config.network(family),

@@ -27,7 +27,16 @@ from affekt.training.predict import predict_heads, predict_rows
 from affekt.training.targets import Objective, Targets, attribute_range, targets_of
 from affekt.types import IntArray
 
-__all__ = ["FitResult", "Progress", "build_model", "fit", "is_held_out", "make_accelerator", "model_for"]
+__all__ = [
+    "FitResult",
+    "Progress",
+    "build_model",
+    "fit",
+    "is_held_out",
+    "learned_state",
+    "make_accelerator",
+    "model_for",
+]
 
 Progress = Callable[[str, int, int], None]
 """Called with a message, the steps done and the steps in all."""
@@ -176,7 +185,7 @@ def fit(
     optimizer = torch.optim.AdamW(learned, lr=config.learning_rate, weight_decay=config.weight_decay)
     steps_per_epoch = math.ceil(len(rows) / config.batch_size)
     total = steps_per_epoch * config.epochs
-    state = _RunState(best=_copy(model))
+    state = _RunState(best=learned_state(model))
     fingerprint = _fingerprint(config, seed, held_by, rows, train.digest, dev.digest, model)
     file = None if checkpoint is None else checkpoint / "checkpoint.safetensors"
     if resume and file is not None and file.is_file():
@@ -226,12 +235,12 @@ def fit(
         state.history.append({"loss": running / len(rows), **scores, "dev_loss": dev_loss})
         state.epoch += 1
         if config.keep_last or state.best_loss is None or dev_loss < state.best_loss:
-            state.best_loss, state.best_epoch, state.best = dev_loss, state.epoch, _copy(model)
+            state.best_loss, state.best_epoch, state.best = dev_loss, state.epoch, learned_state(model)
         if file is not None and accelerator.is_main_process:
             save_checkpoint(
                 file,
                 Checkpoint(
-                    model=_copy(model),
+                    model=learned_state(model),
                     best=state.best,
                     optimizer=optimizer.state_dict(),
                     progress={"fingerprint": fingerprint, "state": state.as_json()},
@@ -339,7 +348,7 @@ def _crop(item: Tensor, size: int | None, generator: np.random.Generator) -> Ten
     return item[start : start + size]
 
 
-def _copy(model: nn.Module) -> dict[str, Tensor]:
+def learned_state(model: nn.Module) -> dict[str, Tensor]:
     """What training changes: a frozen encoder is left out, which may be most of a model."""
     frozen = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
     state = model.state_dict()
@@ -347,7 +356,7 @@ def _copy(model: nn.Module) -> dict[str, Tensor]:
 
 
 def _restore(model: nn.Module, state: dict[str, Tensor]) -> None:
-    """Load what :func:`_copy` gave."""
+    """Load what :func:`learned_state` gave."""
     missing, unexpected = model.load_state_dict(state, strict=False)
     frozen = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
     if unexpected or not set(missing) <= frozen:
@@ -380,11 +389,19 @@ def _mean_loss(
         return None
     logits = torch.from_numpy(predict_rows(model, store, rows)).double()
     labels = torch.as_tensor(targets.labels[rows])
-    return MeanLoss(
-        loss=float(torch.nn.functional.cross_entropy(logits, labels)),
-        accuracy=float((logits.argmax(1) == labels).double().mean()),
-        utterances=len(rows),
-    )
+    losses = torch.nn.functional.cross_entropy(logits, labels, reduction="none")
+    hits = (logits.argmax(1) == labels).double()
+
+    def mean(inside: Tensor, by_class: dict[str, MeanLoss]) -> MeanLoss:
+        return MeanLoss(
+            loss=float(losses[inside].mean()),
+            accuracy=float(hits[inside].mean()),
+            utterances=int(inside.sum()),
+            by_class=by_class,
+        )
+
+    classes = {name: mean(labels == k, {}) for k, name in enumerate(model.classes) if bool((labels == k).any())}
+    return mean(torch.ones_like(labels, dtype=torch.bool), classes)
 
 
 def _fingerprint(

@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from accelerate import Accelerator
 
 from affekt.corpora import Corpus, Split
@@ -15,10 +14,10 @@ from affekt.errors import DataError
 from affekt.files import check_new_folder, new_folder, write_json
 from affekt.models import EmotionModel, ErasureRecord, tensor_digest
 from affekt.training.config import TrainConfig, recipe
-from affekt.training.evaluate import Evaluation, score_logits
+from affekt.training.erasure_ready import ErasureConfig, erasure_statistics
+from affekt.training.evaluate import Evaluation, evaluate
 from affekt.training.features import FeatureStore
 from affekt.training.fit import FitResult, Progress, clear_checkpoint, fit, make_accelerator, model_for
-from affekt.training.predict import predict_rows
 from affekt.training.record import run_record
 from affekt.types import PathLike
 
@@ -47,6 +46,7 @@ class TrainReport:
             "utterances": {
                 "trained": len(self.fit.trained_rows),
                 "held_out": len(self.fit.heldout_rows),
+                "without_target": self.fit.without_target,
                 "dev": self.dev.utterances,
                 "test": self.test.utterances,
             },
@@ -65,6 +65,7 @@ def train(
     options: dict[str, Any] | None = None,
     seed: int = 0,
     test_speakers: Sequence[str] | None = None,
+    erasure: ErasureConfig | None = None,
     resume: bool = False,
     progress: Progress | None = None,
 ) -> TrainReport:
@@ -81,6 +82,8 @@ def train(
         options: sizes of the network that differ from the family's defaults.
         seed: everything random flows from it, the split included.
         test_speakers: who is held out for testing; None draws a fifth of the speakers.
+        erasure: save what later deletions can use, see :mod:`affekt.training.erasure_ready`; None saves held-out
+            losses and commitments alone.
         resume: go on from a killed run's checkpoint.
         progress: called after every step.
 
@@ -112,6 +115,7 @@ def train(
         config=config,
         options=options,
         seed=seed,
+        erasure=erasure,
         checkpoint=checkpoint,
         resume=resume,
         progress=progress,
@@ -148,6 +152,7 @@ def train_split(
     config: TrainConfig | None = None,
     options: dict[str, Any] | None = None,
     seed: int = 0,
+    erasure: ErasureConfig | None = None,
     checkpoint: Path | None = None,
     resume: bool = False,
     progress: Progress | None = None,
@@ -156,6 +161,8 @@ def train_split(
     """Train on one split and score its development and test speakers; nothing but checkpoints is written."""
     started = time.perf_counter()
     config = config or recipe(family)
+    if config.emotions and not split.train.classes:
+        raise DataError(f"corpus '{split.train.name}' has no emotions; set emotions = false, or label it.")
     model = model_for(split.train, config, family=family, seed=seed, options=options)
     share = config.memory_gib / 3
     stores = {side: FeatureStore(model, getattr(split, side), memory_gib=share) for side in ("train", "dev", "test")}
@@ -175,15 +182,21 @@ def train_split(
         accelerator=accelerator,
     )
     scores = {
-        side: score_logits(
-            predict_rows(model, stores[side], np.arange(len(corpus))),
-            corpus.labels(),
-            classes=model.classes,
-            speakers=corpus.table["speaker"].to_list(),
-        )
-        for side, corpus in (("dev", split.dev), ("test", split.test))
+        side: evaluate(model, corpus, store=stores[side]) for side, corpus in (("dev", split.dev), ("test", split.test))
     }
     commit(model, split, fitted)
+    if erasure is not None and model.erasure is not None:
+        statistics = erasure_statistics(
+            model,
+            split,
+            fitted,
+            config=config,
+            erasure=erasure,
+            seed=seed,
+            stores=(stores["train"], stores["dev"]),
+            progress=progress,
+        )
+        model.erasure = replace(model.erasure, statistics=statistics)
     history = {
         "event": "training",
         "corpus": split.train.name,
@@ -192,8 +205,9 @@ def train_split(
         "utterances": len(fitted.trained_rows),
         "speakers": len(split.train.speakers),
         "seed": seed,
-        "dev_uar": scores["dev"].uar.estimate,
     }
+    if scores["dev"].uar is not None:
+        history["dev_uar"] = scores["dev"].uar.estimate
     model.config = replace(model.config, history=(*model.config.history, history))
     return TrainReport(
         model=model, test=scores["test"], dev=scores["dev"], fit=fitted, seconds=time.perf_counter() - started

@@ -15,18 +15,22 @@ from affekt.audio.batching import pad_batch
 from affekt.corpora import Corpus
 from affekt.errors import ConfigError, DataError, ProtocolError
 from affekt.models import EmotionModel
+from affekt.models.curvature import Curvature
 from affekt.unlearning import (
     amun,
     boundary_shrink,
     finetune,
     forget_set_alone,
     gradient_ascent,
+    kfac,
     l2ul,
+    out_of_fold,
     random_labels,
     random_labels_retained,
     retrain,
 )
 from affekt.unlearning.descent import MethodLog
+from affekt.unlearning.erasing import SavedShare, erased_record, saved_share
 from affekt.unlearning.material import ForgetSet, Material, Needs, Retained
 
 __all__ = ["DEFAULT_METHOD", "METHODS", "ForgetResult", "Scope", "forget", "method_config"]
@@ -39,7 +43,9 @@ METHODS: dict[str, ModuleType] = {
     "finetune": finetune,
     "forget_set_alone": forget_set_alone,
     "gradient_ascent": gradient_ascent,
+    "kfac": kfac,
     "l2ul": l2ul,
+    "out_of_fold": out_of_fold,
     "random_labels": random_labels,
     "random_labels_retained": random_labels_retained,
     "retrain": retrain,
@@ -65,7 +71,8 @@ class ForgetResult:
     utterances: int
     log: MethodLog
     seconds: float
-    """Wall time of the method, attack and importance included; reading the recordings is not."""
+    """Wall time of the method, attack, importance and the look-up of saved statistics included; reading the recordings
+    is not."""
 
 
 def method_config(method: str, **changes: Any) -> Any:
@@ -137,6 +144,10 @@ def forget(
         target_loss = saved_target(model, scope) if target_loss is None else target_loss
     if default and getattr(config, "stop", None) == "gap" and target_gap is None and target_loss is not None:
         config = replace(config, stop="calibrated")  # only an absolute target is known
+    preparing = time.perf_counter()
+    statistics = saved_share(model, forget_set, scope) if isinstance(model, EmotionModel) else SavedShare()
+    preparing = time.perf_counter() - preparing
+    given = statistics if Needs.ERASURE_STATISTICS in needs else SavedShare()
     supplier = None
     if Needs.RETAINED_DATA in needs and retained is not None:
         supplier = retained if callable(retained) else lambda: retained
@@ -145,15 +156,18 @@ def forget(
         n_classes=n_classes,
         target_loss=target_loss if Needs.SAVED_STATISTICS in needs else None,
         target_gap=target_gap,
+        teachers=given.teachers,
+        curvature=given.curvature,
+        clean_fold=given.clean_fold,
         supplier=supplier,
         cache={} if cache is None else cache,
     )
     changed = copy.deepcopy(model).eval()
     started = time.perf_counter()
     log: MethodLog = module.unlearn(changed, material, config, seed=seed)
-    seconds = time.perf_counter() - started
+    seconds = time.perf_counter() - started + (preparing if Needs.ERASURE_STATISTICS in needs else 0.0)
     if isinstance(changed, EmotionModel):
-        _note(changed, forget_set, method=method, scope=scope, log=log)
+        _note(changed, forget_set, original=model, share=statistics.share, method=method, scope=scope, log=log)
     return ForgetResult(
         model=changed.eval(),
         method=method,
@@ -250,10 +264,19 @@ def _check(model: nn.Module, forget_set: ForgetSet) -> int:
     return n_classes
 
 
-def _note(model: EmotionModel, forget_set: ForgetSet, *, method: str, scope: Scope, log: MethodLog) -> None:
+def _note(
+    model: EmotionModel,
+    forget_set: ForgetSet,
+    *,
+    original: nn.Module,
+    share: Curvature | None,
+    method: str,
+    scope: Scope,
+    log: MethodLog,
+) -> None:
     """Write the deletion into the model's history and take the recordings out of its erasure record."""
-    if model.erasure is not None:
-        model.erasure = model.erasure.without(list(forget_set.waveforms))
+    if model.erasure is not None and isinstance(original, EmotionModel):
+        model.erasure = erased_record(model.erasure, original, forget_set, share)
     entry = {
         "event": "deletion",
         "method": method,

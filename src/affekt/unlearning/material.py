@@ -11,6 +11,8 @@ from affekt.audio.batching import pad_batch
 from affekt.corpora import Corpus
 from affekt.errors import DataError, ProtocolError
 from affekt.models import EmotionModel
+from affekt.models.curvature import Curvature
+from affekt.models.saved_statistics import FoldModel
 from affekt.training import FeatureStore, TrainConfig, pad_features, with_classes
 from affekt.types import IntArray, Waveform
 
@@ -18,10 +20,15 @@ __all__ = ["ForgetSet", "LearnedPart", "Material", "Needs", "Retained"]
 
 
 class Needs(StrEnum):
-    """Kinds of material a method can declare that it needs."""
+    """Kinds of material a method can declare that it needs.
+
+    Saved statistics are three mean losses that every training leaves; erasure-ready statistics are what
+    :mod:`affekt.training.erasure_ready` saves besides.
+    """
 
     FORGET_SET = "forget set"
     SAVED_STATISTICS = "saved statistics"
+    ERASURE_STATISTICS = "erasure-ready statistics"
     RETAINED_DATA = "retained data"
 
 
@@ -93,6 +100,13 @@ class Material:
     """Saved statistic: the mean loss of held-out recordings, for the stop rule ``calibrated``."""
     target_gap: float | None = None
     """Saved statistic: that loss minus the mean loss of training recordings, for the stop rule ``gap``."""
+    teachers: Tensor | None = None
+    """Saved statistic: logits (N, R, K) of R models that were not trained on the recording (with the scope ``speaker``:
+    that never heard its speaker)."""
+    curvature: Curvature | None = None
+    """Saved statistic: the curvature of the training loss, the forget set's share already subtracted."""
+    clean_fold: FoldModel | None = None
+    """Saved statistic: a fold model that was trained on none of these recordings."""
     supplier: Callable[[], Retained] | None = field(default=None, repr=False)
     cache: dict[str, "object"] = field(default_factory=dict, repr=False)
     """Adversarial copies already made from the same model and forget set; see ``attack.cached``."""

@@ -9,7 +9,7 @@ import torch
 
 from affekt.errors import ProtocolError
 from affekt.models import EmotionModel
-from affekt.training import build_model, fit
+from affekt.training import fit
 from affekt.unlearning.descent import MethodLog, state_of
 from affekt.unlearning.material import LearnedPart, Material, Needs
 
@@ -39,7 +39,7 @@ def unlearn(model: torch.nn.Module, material: Material, config: Config, *, seed:
     before = state_of(part, items, material.forget_set.labels)
     retained = material.retained
     fresh_seed = retained.seed if config.same_start else 1_000_003 + seed
-    fresh = build_model(model.config.family, model.classes, seed=fresh_seed, options=model.config.options)
+    fresh = model.fresh(fresh_seed)
     fitted = fit(
         fresh,
         retained.train.corpus,
