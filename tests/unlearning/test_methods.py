@@ -145,7 +145,7 @@ def test_methods_with_retained_data_must_be_given_them(name: str, trained: Emoti
 
 def settings_for(name: str) -> dict[str, Any]:
     known = {field.name for field in fields(METHODS[name].Config)}
-    wanted = {"max_steps": 4, "stop": "steps", "attack": {"steps": 2, "copies": 1}}
+    wanted = {"max_steps": 4, "stop": "steps", "tolerance": 1e-4, "attack": {"steps": 2, "copies": 1}}
     return {key: value for key, value in wanted.items() if key in known}
 
 
