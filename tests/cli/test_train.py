@@ -76,3 +76,24 @@ def test_resume_with_other_settings_is_refused(affekt: Affekt, shared: Path, tmp
     assert ran.code == 2
     assert "belongs to another run" in ran.err
     assert not (tmp_path / "m").exists()
+
+
+def test_a_model_on_a_pretrained_encoder(
+    affekt: Affekt, shared: Path, tmp_path: Path, encoder_folder: Callable[[str], Path]
+) -> None:
+    settings = tmp_path / "one.toml"
+    settings.write_text('epochs = 1\n[options]\nlayer = 1\npooling = "mean"\n', encoding="utf-8")
+    line = ["train", shared / "corpus", "--out", tmp_path / "m", "--model", "encoder", "--config", settings]
+    missing = affekt(*line)
+    assert missing.code == 2
+    assert "the model family encoder has no encoder" in missing.err
+    gone = affekt(*line, "--encoder", tmp_path / "none")
+    assert gone.code == 2
+    assert "there is no encoder folder" in gone.err
+    assert not (tmp_path / "m").exists()
+    assert affekt(*line, "--encoder", encoder_folder("whisper")).code == 0
+    options = EmotionModel.from_pretrained(tmp_path / "m").config.options
+    assert (options["encoder"], options["layer"]) == (str(encoder_folder("whisper")), 1)
+    other = affekt("train", shared / "corpus", "--out", tmp_path / "n", "--encoder", encoder_folder("whisper"))
+    assert other.code == 2
+    assert "unknown model option 'encoder'" in other.err

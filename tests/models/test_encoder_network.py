@@ -312,3 +312,21 @@ def test_a_head_forgets_without_special_cases(trained_on_tones: TrainReport, ton
     moved = {name for name in after if not torch.equal(after[name], start[name])}
     assert moved
     assert not any(name.startswith("network.encoder.") for name in moved)
+
+
+def test_every_option_is_on_the_page() -> None:
+    import dataclasses
+    import re
+
+    from affekt.models import EncoderOptions
+
+    page = (Path(__file__).parents[2] / "docs" / "encoders.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| (`[^|]+`) \|([^|]*)\|", page, re.MULTILINE))
+    named = {name.strip(" `"): value for names, value in rows.items() for name in names.split(",")}
+    fields = {field.name for field in dataclasses.fields(EncoderOptions)}
+    assert set(named) == fields - {"architecture", "source_sha256"}
+    for names, value in rows.items():
+        for name, default in zip(names.split(","), value.split(","), strict=True):
+            options = EncoderOptions(encoder="x")
+            shown = str(getattr(options, name.strip(" `"))) if name != "`encoder`" else ""
+            assert default.strip(' "') == shown.replace("True", "true").replace("False", "false").removesuffix(".0")
