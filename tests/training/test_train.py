@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from affekt.corpora import Corpus
 from affekt.errors import ConfigError, DataError, ProtocolError
 from affekt.models import EmotionModel, tensor_digest
 from affekt.training import TrainConfig, code_digest, evaluate, recipe, run_record, train
+from affekt.training.train import chosen_split
 
 OPTIONS = {"channels": (4, 6, 8), "width": 16}
 
@@ -140,3 +142,35 @@ def test_code_digest_is_over_names_and_contents() -> None:
     for name in sorted(p.relative_to(root) for p in root.rglob("*.py")):
         digest.update(str(name).encode() + b"\0" + (root / name).read_bytes())
     assert code_digest() == digest.hexdigest()
+
+
+def test_the_corpus_may_name_its_own_split(tone_corpus: Corpus) -> None:
+    sides = {"s1": "test", "s2": "dev"}
+    table = tone_corpus.table.with_columns(
+        split=pl.col("speaker").replace_strict(sides, default="train", return_dtype=pl.String)
+    )
+    corpus = replace(tone_corpus, table=table)
+    assert chosen_split(corpus, test_speakers=None, seed=0).test.speakers == ("s1",)
+    assert chosen_split(corpus, test_speakers=None, seed=0).dev.speakers == ("s2",)
+    assert chosen_split(corpus, test_speakers=["s6"], seed=0).test.speakers == ("s6",)
+    partly = replace(corpus, table=table.with_columns(split=pl.when(pl.col("speaker") != "s1").then("split")))
+    assert len(chosen_split(partly, test_speakers=None, seed=0).test.speakers) >= 1
+    leaky = replace(corpus, table=table.with_columns(split=pl.Series(["train", "dev", "test"] * (len(corpus) // 3))))
+    with pytest.raises(ProtocolError, match="s1"):
+        chosen_split(leaky, test_speakers=None, seed=0)
+
+
+def test_attributes_and_votes_are_scored_on_the_test_speakers(tone_corpus: Corpus, tmp_path: Path) -> None:
+    table = tone_corpus.table.with_columns(
+        arousal=pl.col("emotion").replace_strict({"anger": 5.0, "joy": 4.0, "sadness": 1.0}, return_dtype=pl.Float64)
+    )
+    ratings = table.select("utterance", "emotion").with_columns(rater=pl.lit("r1"))
+    corpus = replace(tone_corpus, table=table, ratings=ratings, scale=(1.0, 7.0))
+    report = start(corpus, tmp_path / "both", config=quick(target="soft", attributes=("arousal",), epochs=4))
+    assert report.test.uar is not None
+    found = report.test.attributes["arousal"]
+    assert found is not None
+    assert found.utterances == report.test.utterances == 12
+    alone = start(corpus, tmp_path / "alone", config=quick(emotions=False, attributes=("arousal",)))
+    assert alone.test.uar is None
+    assert EmotionModel.from_pretrained(tmp_path / "alone").config.attributes == ("arousal",)

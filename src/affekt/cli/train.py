@@ -39,7 +39,8 @@ def train(
         config: TOML file with training settings that differ from the family's recipe; [options] changes the network,
             [erasure] the folds of --erasure-ready.
         seed: Everything random follows from it, the choice of test speakers included.
-        test_speakers: Ids of the speakers to keep for testing, separated by commas; a fifth is drawn if not given.
+        test_speakers: Ids of the speakers to keep for testing, separated by commas. If not given: those of the corpus's
+            own split, where every row has one (train, dev or test), else a fifth of the speakers is drawn.
         erasure_ready: Train fold models too and save what they say about what they never heard, and the curvature of
             the loss, so that people can be forgotten better later. It takes several times as long.
         resume: Go on from the checkpoint of a run that was interrupted.

@@ -2,7 +2,6 @@
 
 import shlex
 from collections.abc import Mapping, Sequence
-from importlib import metadata
 from typing import Any
 
 from affekt.corpora import AuditReport, Corpus
@@ -66,7 +65,6 @@ def write_audit(
         shortcuts=None if baselines is None else baselines.to_json(),
         seconds=seconds,
     )
-    results["packages"]["scikit-learn"] = metadata.version("scikit-learn")
     with new_folder(out) as folder:
         write_json(folder / "results.json", results)
         write_text(folder / "report.html", audit_page(results))

@@ -31,14 +31,32 @@ def run_record(command: str, **content: Any) -> dict[str, Any]:
     """
     import torch
 
-    packages = ("accelerate", "numpy", "polars", "safetensors", "scipy", "soundfile", "soxr", "torch")
+    packages = (
+        "accelerate",
+        "numpy",
+        "polars",
+        "safetensors",
+        "scikit-learn",
+        "scipy",
+        "soundfile",
+        "soxr",
+        "torch",
+        "transformers",
+    )
     return {
         "command": command,
         "affekt": affekt.__version__,
         "code_sha256": code_digest(),
         "python": sys.version.split()[0],
         "platform": platform.platform(),
-        "packages": {name: metadata.version(name) for name in packages},
+        "packages": {name: found for name in packages if (found := _version(name)) is not None},
         "threads": torch.get_num_threads(),
         **content,
     }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:  # an extra that is not installed
+        return None

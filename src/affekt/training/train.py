@@ -9,7 +9,7 @@ from typing import Any
 from accelerate import Accelerator
 
 from affekt.corpora import Corpus, Split
-from affekt.corpora.splits import by_speaker
+from affekt.corpora.splits import by_speaker, official
 from affekt.errors import DataError
 from affekt.files import check_new_folder, new_folder, write_json
 from affekt.models import EmotionModel, ErasureRecord, tensor_digest
@@ -21,7 +21,7 @@ from affekt.training.fit import FitResult, Progress, clear_checkpoint, fit, make
 from affekt.training.record import run_record
 from affekt.types import PathLike
 
-__all__ = ["TrainReport", "commit", "train", "train_split", "write_trained"]
+__all__ = ["TrainReport", "chosen_split", "commit", "train", "train_split", "write_trained"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +81,8 @@ def train(
         config: settings; None is the family's recipe.
         options: sizes of the network that differ from the family's defaults.
         seed: everything random flows from it, the split included.
-        test_speakers: who is held out for testing; None draws a fifth of the speakers.
+        test_speakers: who is held out for testing; None takes the split of the corpus's own column ``split`` if every
+            row has one, else it draws a fifth of the speakers.
         erasure: save what later deletions can use, see :mod:`affekt.training.erasure_ready`; None saves held-out
             losses and commitments alone.
         resume: go on from a killed run's checkpoint.
@@ -104,7 +105,7 @@ def train(
             )
         if settings.target == "hard":
             corpus.labels()
-    split = by_speaker(corpus, test_speakers=test_speakers, seed=seed)
+    split = chosen_split(corpus, test_speakers=test_speakers, seed=seed)
     checkpoint = out.with_name(f".{out.name}.training")
     if not resume and checkpoint.exists():
         clear_checkpoint(checkpoint)
@@ -127,6 +128,18 @@ def train(
         clear_checkpoint(checkpoint)
     accelerator.wait_for_everyone()
     return report
+
+
+def chosen_split(corpus: Corpus, *, test_speakers: Sequence[str] | None, seed: int) -> Split:
+    """The corpus's own split if it names one in every row and nobody asks for other test speakers; else by speaker.
+
+    Raises:
+        ProtocolError: a speaker is on two sides, or there are too few speakers.
+    """
+    named = set(corpus.table["split"].to_list())
+    if test_speakers is None and named == {"train", "dev", "test"}:
+        return official(corpus)
+    return by_speaker(corpus, test_speakers=test_speakers, seed=seed)
 
 
 def write_trained(folder: Path, report: TrainReport, *, config: TrainConfig, seed: int, data_sha256: str) -> None:
