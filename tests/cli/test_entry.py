@@ -124,3 +124,35 @@ def test_unforeseen_errors_keep_their_traceback(affekt: Affekt, shared: Path, mo
     monkeypatch.setattr(corpora, "open_corpus", broken)
     with pytest.raises(ZeroDivisionError):
         affekt("corpus", "show", shared / "corpus")
+
+
+@pytest.mark.parametrize(
+    ("module", "extra"), [("torch", "torch"), ("safetensors.torch", "torch"), ("transformers", "hf"), ("peft", "hf")]
+)
+def test_a_missing_package_is_one_sentence(
+    affekt: Affekt, shared: Path, monkeypatch: pytest.MonkeyPatch, module: str, extra: str
+) -> None:
+    import affekt.corpora as corpora
+
+    def missing(*_: object) -> None:
+        raise ModuleNotFoundError(f"No module named {module!r}", name=module)
+
+    monkeypatch.setattr(corpora, "open_corpus", missing)
+    ran = affekt("corpus", "show", shared / "corpus")
+    assert (ran.code, ran.out) == (2, "")
+    name = module.partition(".")[0]
+    assert ran.err.startswith(f"affekt: affekt corpus needs {name}, which is not installed; the extra '{extra}'")
+    assert ran.err.endswith(f"run pip install 'affekt[{extra}]'.\n")
+
+
+def test_a_missing_module_of_our_own_keeps_its_traceback(
+    affekt: Affekt, shared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import affekt.corpora as corpora
+
+    def missing(*_: object) -> None:
+        raise ModuleNotFoundError("No module named 'affekt.nowhere'", name="affekt.nowhere")
+
+    monkeypatch.setattr(corpora, "open_corpus", missing)
+    with pytest.raises(ModuleNotFoundError):
+        affekt("corpus", "show", shared / "corpus")
