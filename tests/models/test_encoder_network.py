@@ -330,3 +330,22 @@ def test_every_option_is_on_the_page() -> None:
             options = EncoderOptions(encoder="x")
             shown = str(getattr(options, name.strip(" `"))) if name != "`encoder`" else ""
             assert default.strip(' "') == shown.replace("True", "true").replace("False", "false").removesuffix(".0")
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(
+    "how",
+    [{}, {"train": "all", "layer": 5, "pooling": "mean"}, {"train": "all", "layer": -1}, {"train": "last"}],
+    ids=name_of,
+)
+def test_batches_of_real_speech_change_no_score(data_root: Callable[[str], Path], how: dict[str, Any]) -> None:
+    """The last layers of the real Whisper hold values of several hundred, where rounding is largest."""
+    from affekt.corpora import open_corpus
+
+    model = model_on(data_root("weights") / "whisper-base-encoder", **how)
+    corpus = open_corpus(data_root("emodb"))
+    clips = [corpus.load(row) for row in (0, 70, 140, 210, 280)]
+    with torch.no_grad():
+        together = model(*pad_batch(clips))
+        alone = torch.cat([model(*pad_batch([clip])) for clip in clips])
+    assert float((together - alone).abs().max()) < 1e-5

@@ -118,7 +118,7 @@ class PretrainedText:
             raise ConfigError(f"{name} is a speech encoder ({kind}); an encoder of text was expected; choose another.")
         source.files()
         shown = logging.is_progress_bar_enabled()
-        logging.disable_progress_bar()
+        logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         where: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
         try:
             self._tokenizer = AutoTokenizer.from_pretrained(source.folder, **where)
@@ -130,7 +130,7 @@ class PretrainedText:
             ) from None
         finally:
             if shown:
-                logging.enable_progress_bar()
+                logging.enable_progress_bar()  # type: ignore[no-untyped-call]
         if self._model.config.is_encoder_decoder:
             self._model = self._model.get_encoder()
         self._batch_size = batch_size
