@@ -275,10 +275,11 @@ def test_python_on_a_page_compiles_and_imports_what_there_is(page: str, text: st
 def test_settings_on_a_page_are_settings() -> None:
     from affekt.cli.settings import overrides
     from affekt.corpora.opening import _KEYS as CORPUS_KEYS
+    from affekt.reports import RequestDetails
     from affekt.training import TrainConfig
     from affekt.unlearning.forget_set_alone import Config
 
-    schemas = {"train.toml": TrainConfig, "forget.toml": Config, "gentler.toml": Config}
+    schemas = {"request.toml": RequestDetails, "train.toml": TrainConfig, "forget.toml": Config, "gentler.toml": Config}
     for page, text in blocks("toml"):
         values = tomllib.loads(text)
         named = re.match(r"# (\w+\.toml)", text)

@@ -183,6 +183,8 @@ def test_bfloat16_bytes_are_the_upper_half_of_float32(tmp_path: Path) -> None:
         (b'{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,1]}}', b"\0", "does not fit its shape"),
         (b'{"a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}', b"\0\0", "does not fit its shape"),
         (b'{"a":{"dtype":"U8","shape":[-1],"data_offsets":[0,-1]}}', b"", "does not fit its shape"),
+        (b'{"a":{"dtype":["U8"],"shape":[1],"data_offsets":[0,1]}}', b"\0", "unknown dtype"),
+        (b'{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1,2]}}', b"\0", "header cannot be read"),
         (b'{"a":{"dtype":"F4","shape":[1],"data_offsets":[0,1]}}', b"\0", "unknown dtype"),
     ],
 )
@@ -202,7 +204,7 @@ def test_missing_and_damaged_files_are_named(tmp_path: Path, tensors: dict[str, 
     (folder / "model.safetensors").unlink()
     with pytest.raises(CheckpointError, match=r"there is no .*model\.safetensors"):
         model_digest(folder)
-    for text in ("[]", "{", '{"a": 1, "a": 2}', '{"a": NaN}'):
+    for text in ("[]", "{", '{"a": 1, "a": 2}', '{"a": NaN}', '{"a": -1e999}'):
         (folder / "config.json").write_text(text, encoding="utf-8")
         with pytest.raises(CheckpointError, match="not valid JSON"):
             model_digest(folder)
@@ -213,7 +215,7 @@ def test_missing_and_damaged_files_are_named(tmp_path: Path, tensors: dict[str, 
 
 def test_strict_json() -> None:
     assert strict_json('{"a": [1, null]}') == {"a": [1, None]}
-    for text in ('{"a": 1, "a": 1}', "[NaN]", "[Infinity]", b"\xff", "{"):
+    for text in ('{"a": 1, "a": 1}', "[NaN]", "[Infinity]", "[1e999]", b"\xff", "{"):
         with pytest.raises(ValueError):  # noqa: PT011
             strict_json(text)
 

@@ -5,9 +5,11 @@
 - :class:`LogmelCnn`, :class:`Emo18`, :class:`Zhao19`: the three networks without pretraining
 - :class:`EncoderNetwork`: a pretrained encoder with a head
 - :class:`AttentiveStatisticsPooling`, :func:`masked_mean`, :func:`masked_statistics`, :class:`LayerMix`: pooling
+- :func:`model_digest`, :func:`model_manifest`: what a statement names a model by, the same however it is written down
 - :func:`tensor_digest`: a fingerprint of a model's weights
 """
 
+from affekt.models.digest import model_digest, model_manifest
 from affekt.models.emo18 import Emo18, Emo18Options
 from affekt.models.emotion_model import (
     ATTRIBUTES,
@@ -46,5 +48,7 @@ __all__ = [
     "Zhao19Options",
     "masked_mean",
     "masked_statistics",
+    "model_digest",
+    "model_manifest",
     "tensor_digest",
 ]

@@ -12,6 +12,7 @@ model is written again. The device, the order of tensors in the file and its met
 import dataclasses
 import hashlib
 import json
+import math
 import mmap
 import re
 import sys
@@ -141,8 +142,12 @@ def strict_json(data: bytes | str) -> Any:
     def refuse(constant: str) -> Any:
         raise ValueError(f"{constant} is no JSON number")
 
+    def finite(digits: str) -> float:
+        value = float(digits)
+        return value if math.isfinite(value) else refuse(digits)
+
     text = data.decode("utf-8") if isinstance(data, bytes) else data
-    return json.loads(text, object_pairs_hook=once, parse_constant=refuse)
+    return json.loads(text, object_pairs_hook=once, parse_constant=refuse, parse_float=finite)
 
 
 def _manifest(config: Mapping[str, Any], entries: Iterable[_Entry]) -> str:
@@ -214,10 +219,10 @@ def _entries_of_file(path: Path) -> Iterator[_Entry]:
         try:
             header = strict_json(bytes(data[8:start]))
             header.pop("__metadata__", None)
-            tensors = [
-                (*map(int, info["data_offsets"]), name, info["dtype"], tuple(map(int, info["shape"])))
-                for name, info in header.items()
-            ]
+            tensors = []
+            for name, info in header.items():
+                begin, end = map(int, info["data_offsets"])
+                tensors.append((begin, end, name, str(info["dtype"]), tuple(map(int, info["shape"]))))
             tensors.sort()
         except (AttributeError, KeyError, TypeError, ValueError):
             raise damaged("its header cannot be read") from None

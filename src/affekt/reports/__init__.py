@@ -7,10 +7,14 @@
 - :func:`cross_validate_with_report`: families with every speaker as a test speaker once, as JSON and Markdown
 - :func:`write_audit`: what the sides of a corpus share, and what shortcuts score, as JSON and a page
 - :func:`raters_with_report`, :func:`describe_raters`: what the raters of a corpus agreed on, as JSON, Markdown and page
+- :func:`certify`, :class:`Certificate`, :class:`RequestDetails`, :class:`ScopeMap`, :class:`Asked`: a signed statement
+  about a deletion, and a letter to the person
+- :func:`verify`, :class:`Verification`: whether a statement, a model and a ledger belong together
 - :func:`demo`: train, forget and report from nothing, on synthetic voices
 """
 
 from affekt.reports.audit_report import write_audit
+from affekt.reports.certify import Asked, Certificate, certify
 from affekt.reports.compare_report import compare_with_report
 from affekt.reports.compare_table import tabulate
 from affekt.reports.cross_validation_report import cross_validate_with_report
@@ -18,12 +22,20 @@ from affekt.reports.demo import demo
 from affekt.reports.evaluation_report import EvaluationReport, evaluate_with_report
 from affekt.reports.forget_report import ForgetReport, forget_with_report
 from affekt.reports.rater_report import describe_raters, raters_with_report
+from affekt.reports.request_details import RequestDetails, ScopeMap
 from affekt.reports.verdict import VERDICTS, verdict
+from affekt.reports.verify import Verification, verify
 
 __all__ = [
     "VERDICTS",
+    "Asked",
+    "Certificate",
     "EvaluationReport",
     "ForgetReport",
+    "RequestDetails",
+    "ScopeMap",
+    "Verification",
+    "certify",
     "compare_with_report",
     "cross_validate_with_report",
     "demo",
@@ -33,5 +45,6 @@ __all__ = [
     "raters_with_report",
     "tabulate",
     "verdict",
+    "verify",
     "write_audit",
 ]

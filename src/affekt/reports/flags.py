@@ -26,10 +26,11 @@ from affekt.reports.verdict import (
     verdict,
 )
 
-__all__ = ["RULES", "Flag", "category_of", "evidence_of", "flag_of", "holds", "verdict_of"]
+__all__ = ["RULES", "Flag", "category_of", "evidence_of", "flag_of", "holds", "limits_of", "verdict_of"]
 
 RULES: Final = "affekt-verdict-1"
-"""Name of the rules of :func:`affekt.reports.verdict.verdict`, so that later rules do not judge earlier statements."""
+"""Name of the tests, limits and order in :mod:`affekt.reports.verdict`. Whoever changes one of them changes this name,
+so that later rules do not judge earlier statements."""
 
 _COMPARE: Final[dict[str, Callable[[float, float], bool]]] = {
     "<": operator.lt,
@@ -85,6 +86,44 @@ def flag_of(evidence: Mapping[str, Any]) -> Flag:
     return Flag(True if evidence["criteria"] and all(enough) else None, None)
 
 
+def limits_of(evidence: Mapping[str, Any]) -> dict[str, Any]:
+    """What the rules of :data:`RULES` require of a test: its ``criteria`` and what is ``enough``.
+
+    They follow from the numbers that were known before the deletion, so nobody can choose them afterwards.
+
+    Raises:
+        DataError: there is no such test, or a number is missing.
+    """
+    test, values, level = evidence["test"], evidence["values"], evidence["level"]
+    criteria: list[tuple[str, str]] = []
+    enough: list[str] = []
+    try:
+        if not values:
+            pass  # the test could not be made
+        elif test == LOSS_TEST:
+            before, target = values["before"], values["target"]
+            gap = target - before
+            low, high = before + (1 - LOSS_TOLERANCE) * gap, before + (1 + LOSS_TOLERANCE) * gap
+            if gap <= 0:
+                low, high = 0.75 * target, 1.05 * before
+            criteria = [(f"estimate >= {low!r}", "under-forgotten"), (f"estimate <= {high!r}", "over-forgotten")]
+        elif test == SCREEN_TEST:
+            criteria = [
+                ("upper >= 0.5", "over-forgotten"),
+                (f"extreme_p > {(1.0 - level) / 2.0!r}", "over-forgotten"),
+                ("lower <= 0.5", "under-forgotten"),
+            ]
+            enough = [f"forgotten >= {MINIMUM_COUNT}", f"others >= {MINIMUM_COUNT}"]
+        else:
+            criteria = {UTILITY_TEST: [(f"lower > {-UAR_MARGIN!r}", "utility")]}[test]
+    except (KeyError, TypeError):
+        raise DataError(
+            f"the evidence of {test!r} is not one the rules {RULES} know; the tests and numbers of these rules were "
+            "expected; correct the statement."
+        ) from None
+    return {"criteria": [{"require": rule, "otherwise": failure} for rule, failure in criteria], "enough": enough}
+
+
 def verdict_of(evidence: Sequence[Mapping[str, Any]], *, method: str, trained: int) -> str:
     """The verdict that follows from recorded flags.
 
@@ -115,7 +154,7 @@ def evidence_of(report: Mapping[str, Any]) -> list[dict[str, Any]]:
     for test in TESTS:
         record = recorded[test]
         if record["estimate"] is None:
-            again, piece = {**record, "passed": None, "failure": None}, _piece(test, None, {}, [], [])
+            again, piece = {**record, "passed": None, "failure": None}, _piece(test, None, {})
         elif test == LOSS_TEST:
             again, piece = _loss(report)
         elif test == SCREEN_TEST:
@@ -137,37 +176,26 @@ def _loss(report: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The test of the forget set's loss: as the report should have it, and as evidence."""
     scores, target = report["scores"], report["target_loss"]
     before, after = scores["before"]["forget_loss"]["estimate"], Interval(**scores["after"]["forget_loss"])
-    gap = target - before
-    low, high = before + (1 - LOSS_TOLERANCE) * gap, before + (1 + LOSS_TOLERANCE) * gap
-    if gap <= 0:
-        low, high = 0.75 * target, 1.05 * before
-    criteria = [(f"estimate >= {low!r}", "under-forgotten"), (f"estimate <= {high!r}", "over-forgotten")]
-    piece = _piece(LOSS_TEST, after, {"before": before, "target": target}, criteria, [])
-    return loss_test(before, after, target), piece
+    return loss_test(before, after, target), _piece(LOSS_TEST, after, {"before": before, "target": target})
 
 
 def _screen(report: Mapping[str, Any], record: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The screen against recordings never heard."""
     found = report["scores"]["after"]["screen"]
     screen = OverForgetting(**{**found, "auc": Interval(**found["auc"])})
-    forgotten, others = report["request"]["sides"]["train"], _others(report["scores"]["after"])
-    criteria = [
-        ("upper >= 0.5", "over-forgotten"),
-        (f"extreme_p > {(1.0 - screen.auc.level) / 2.0!r}", "over-forgotten"),
-        ("lower <= 0.5", "under-forgotten"),
-    ]
-    enough = [f"forgotten >= {MINIMUM_COUNT}", f"others >= {MINIMUM_COUNT}"]
+    forgotten = report["request"]["sides"]["train"]
+    others = _others(report["scores"]["after"], record["note"])
     values = {"extreme_p": screen.extreme_p, "forgotten": forgotten, "others": others}
-    return screen_test(screen, forgotten=forgotten, others=others), _piece(
-        SCREEN_TEST, screen.auc, values, criteria, enough
-    )
+    return screen_test(screen, forgotten=forgotten, others=others), _piece(SCREEN_TEST, screen.auc, values)
 
 
-def _others(scores: Mapping[str, Any]) -> int:
+def _others(scores: Mapping[str, Any], note: str) -> int:
     """With how many recordings never heard the forget set was compared."""
     if "never_heard_recordings" in scores:
         return int(scores["never_heard_recordings"])
-    # a report that does not say: the screen's tail is max(1, round(n / 40)) of n recordings, out of n + 1
+    # a report that only says so when they were few; else the screen's tail is max(1, round(n / 40)) out of n + 1
+    if said := re.search(r"\(\d+ against (\d+);", note):
+        return int(said[1])
     expected = scores["screen"]["extreme_expected"]
     fits = (n for n in range(1, 100_000) if abs(max(1, round(0.025 * n)) / (n + 1) - expected) < 1e-12)
     count = next(fits, None)
@@ -179,26 +207,19 @@ def _others(scores: Mapping[str, Any]) -> int:
 def _utility(scores: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The test of the quality on test speakers."""
     difference = Interval(**scores["difference"]["test_uar"])
-    return utility_test(difference), _piece(UTILITY_TEST, difference, {}, [(f"lower > {-UAR_MARGIN!r}", "utility")], [])
+    return utility_test(difference), _piece(UTILITY_TEST, difference, {})
 
 
-def _piece(
-    test: str,
-    found: Interval | None,
-    values: Mapping[str, float],
-    criteria: Sequence[tuple[str, str]],
-    enough: Sequence[str],
-) -> dict[str, Any]:
+def _piece(test: str, found: Interval | None, values: Mapping[str, float]) -> dict[str, Any]:
     """A piece of evidence, still without its flag."""
     own = {} if found is None else {"estimate": found.estimate, "lower": found.low, "upper": found.high}
-    return {
+    piece = {
         "test": test,
         "tier": "T0",
         "level": None if found is None else found.level,
         "values": {**own, **values},
-        "criteria": [{"require": rule, "otherwise": failure} for rule, failure in criteria],
-        "enough": list(enough),
     }
+    return piece | limits_of(piece)
 
 
 def _changed(what: str) -> DataError:

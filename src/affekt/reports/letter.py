@@ -4,10 +4,12 @@ It follows from the statement's verdict and scope map, and names nobody; the con
 """
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any, Final
 
 from affekt.reports.pages import render
 from affekt.reports.request_details import NOT_STATED, RequestDetails
+from affekt.reports.verdict import LOSS_TEST, SCREEN_TEST, UTILITY_TEST
 
 __all__ = ["letter_html", "letter_text"]
 
@@ -44,11 +46,9 @@ _OUTCOME: Final = {
     ),
 }
 _CHECKED: Final = {
-    "loss of the forgotten recordings": "whether the program is as unsure about your recordings as about ones it never "
-    "learned from",
-    "forgotten recordings beside recordings never heard": "whether your recordings stand out from those of people it "
-    "has never heard",
-    "quality on test speakers": "whether the program still works for everybody else",
+    LOSS_TEST: "whether the program is as unsure about your recordings as about ones it never learned from",
+    SCREEN_TEST: "whether your recordings stand out from those of people it has never heard",
+    UTILITY_TEST: "whether the program still works for everybody else",
 }
 _ANSWER: Final = {True: "Yes, as far as we can tell.", False: "No.", None: "We could not test this."}
 _STANDS_OUT: Final = {True: "No, as far as we can tell.", False: "Yes.", None: "We could not test this."}
@@ -72,8 +72,21 @@ _STATES: Final = {
     "retrained": "made anew without your recordings",
     "none": "there are none",
     "out of reach": "we could not reach these",
-    NOT_STATED: "we have not told in this letter; please ask",
 }
+_MONTHS: Final = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
 _NO_PROMISE: Final = (
     "We cannot promise that no trace of your recordings is left in the program. We tested for it; a cleverer test "
     "might find something.",
@@ -103,21 +116,24 @@ def _content(predicate: Mapping[str, Any], details: RequestDetails) -> dict[str,
     facts = [
         ("From", details.controller),
         ("Your request", request["id"]),
-        ("Received", request["received"]),
-        ("Done", request["completed"]),
+        ("Received", _day(request["received"])),
+        ("Done", _day(request["completed"])),
     ]
     known = [f"{name}: {value}" for name, value in facts if value not in ("", NOT_STATED)]
     tested = [
         f"We asked {_CHECKED[piece['test']]}. "
-        + (_STANDS_OUT if "stand out" in _CHECKED[piece["test"]] else _ANSWER)[piece["pass"]]
+        + (_STANDS_OUT if piece["test"] == SCREEN_TEST else _ANSWER)[piece["pass"]]
         for piece in predicate["evidence"]
         if piece["test"] in _CHECKED
     ]
     nothing = predicate["verdict"] == "NOT_APPLICABLE"
-    places = [f"{words}: {_state(predicate['scope'][place])}." for place, words in _PLACES.items()]
-    unsaid = [place for place in _PLACES if predicate["scope"][place] == NOT_STATED]
-    if len(unsaid) == len(_PLACES):
+    scope = predicate["scope"]
+    places = [f"{words}: {_state(scope[place])}." for place, words in _PLACES.items() if scope[place] != NOT_STATED]
+    unsaid = [words for place, words in _PLACES.items() if scope[place] == NOT_STATED]
+    if not places:
         places = ["This letter is about the program alone. Please ask us about the recordings and other copies."]
+    elif unsaid:
+        places.append(f"Not told in this letter, so please ask us: {'; '.join(word.lower() for word in unsaid)}.")
     who = details.controller or "Us, at the address you wrote to"
     contact = [f"{who}{': ' + details.contact if details.contact else ''}."]
     authority = details.authority or "the authority for data protection"
@@ -136,6 +152,14 @@ def _content(predicate: Mapping[str, Any], details: RequestDetails) -> dict[str,
             ("Whom to ask", contact, []),
         ],
     }
+
+
+def _day(value: str) -> str:
+    """A day as people write it."""
+    if value == NOT_STATED:
+        return value
+    day = date.fromisoformat(value)
+    return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
 
 
 def _state(value: str) -> str:

@@ -15,10 +15,11 @@ from affekt.models.digest import model_digest
 from affekt.reports.certify import Asked, commitment_root, files_of
 from affekt.reports.commitment import key_name, pseudonym, read_request_key
 from affekt.reports.dsse import Envelope, key_id, read_public_key, valid
-from affekt.reports.flags import category_of, evidence_of, flag_of, verdict_of
+from affekt.reports.flags import RULES, category_of, evidence_of, flag_of, limits_of, verdict_of
 from affekt.reports.ledger import head_file, read_head, read_ledger
 from affekt.reports.request import read_request
 from affekt.reports.statement import SUBJECT, read_payload
+from affekt.reports.verdict import TESTS, VERDICTS
 from affekt.types import PathLike
 
 if TYPE_CHECKING:
@@ -59,7 +60,9 @@ class Verification:
         if self.mismatches:
             return [f"Does not verify: {self.mismatches[0].sentence}"]
         predicate = (self.statement or {})["predicate"]
-        return [f"Verified: {predicate['verdict']}, stated {predicate['created']}.", *self.notes]
+        verdict = predicate["verdict"]
+        stated = f"Verified. Stated {predicate['created']}: {verdict}. {VERDICTS[verdict]}"
+        return [stated, *self.notes]
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values."""
@@ -212,16 +215,17 @@ def _evidence(found: Verification, predicate: dict[str, Any]) -> None:
     pieces = []
     for piece in predicate["evidence"]:
         try:
-            flag = flag_of(piece)
+            flag, limits = flag_of(piece), limits_of(piece)
         except DataError as error:
             found.wrong("evidence", str(error))
             continue
         if (piece["pass"], piece["failure"]) != flag:
             found.wrong("evidence", f"the flag of the test '{piece['test']}' does not follow from its numbers.")
+        if limits != {key: piece[key] for key in limits}:
+            found.wrong("evidence", f"the limits of the test '{piece['test']}' are not those of {RULES}.")
         pieces.append({**piece, "pass": flag.passed, "failure": flag.failure})
-    names = [piece["test"] for piece in pieces]
-    if len(set(names)) < len(names):
-        found.wrong("evidence", "a test is listed twice.")
+    if tuple(piece["test"] for piece in predicate["evidence"]) != TESTS:
+        found.wrong("evidence", f"the tests are not those of {RULES}, each once.")
     verdict = verdict_of(pieces, method=method["name"], trained=trained)
     if verdict != predicate["verdict"]:
         found.wrong("verdict", f"the verdict is {predicate['verdict']}, but the evidence gives {verdict}.")
