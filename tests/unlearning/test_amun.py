@@ -15,7 +15,7 @@ def test_one_step_goes_down_the_slope_of_the_copies(toy: Any) -> None:
     )
     result = forget(toy.model, toy.canaries, method="amun", config=config, seed=0)
     copies = nearest_copies(toy.model, toy.canaries, config=config.attack, seed=0)
-    waveforms = torch.stack(list(copies.waveforms))
+    waveforms = torch.stack(list(copies.clips))
     logits = toy.model(waveforms, torch.full((6,), waveforms.shape[1]))
     slopes = torch.autograd.grad(torch.nn.functional.cross_entropy(logits, copies.labels), list(toy.model.parameters()))
     for before, after, slope in zip(toy.model.parameters(), result.model.parameters(), slopes, strict=True):

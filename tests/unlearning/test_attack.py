@@ -14,7 +14,8 @@ from affekt.audio.batching import pad_batch
 from affekt.errors import ConfigError
 from affekt.models import EmotionModel
 from affekt.unlearning import AttackConfig, ForgetSet
-from affekt.unlearning.attack import frozen, nearest_copies, pgd, targeted_copies
+from affekt.unlearning.attack import Attacked, frozen, nearest_copies, pgd, targeted_copies
+from affekt.unlearning.material import LearnedPart
 
 NORMS = ("linf", "l2")
 
@@ -367,12 +368,12 @@ def copies_of(model: torch.nn.Module, data: ForgetSet, **changes: Any) -> Any:
 def test_targeted_copies(trained: EmotionModel, forget_set: ForgetSet) -> None:
     found = copies_of(trained, forget_set, copies=6, steps=3, epsilon=0.01)
     count = 6 * len(forget_set)
-    assert len(found.waveforms) == len(found.labels) == len(found.origin) == count
+    assert len(found.clips) == len(found.labels) == len(found.origin) == count
     assert found.origin.bincount().tolist() == [6] * len(forget_set)
     assert (found.labels != forget_set.labels[found.origin]).all()  # never the true class
     assert len({(int(o), int(y)) for o, y in zip(found.origin, found.labels, strict=True)}) > len(forget_set)
     hits, ratios = [], []
-    for clip, label, row in zip(found.waveforms, found.labels, found.origin.tolist(), strict=True):
+    for clip, label, row in zip(found.clips, found.labels, found.origin.tolist(), strict=True):
         clean = torch.as_tensor(forget_set.waveforms[row])
         assert clip.shape == clean.shape
         level = float(clean.square().mean().sqrt())
@@ -384,7 +385,7 @@ def test_targeted_copies(trained: EmotionModel, forget_set: ForgetSet) -> None:
     assert found.snr_db == pytest.approx(np.mean(ratios), abs=0.05)
     assert found.seconds > 0
     again, other = (copies_of(trained, forget_set, copies=6, steps=3, epsilon=0.01, seed=s) for s in (0, 1))
-    assert all(torch.equal(a, b) for a, b in zip(found.waveforms, again.waveforms, strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(found.clips, again.clips, strict=True))
     assert not torch.equal(found.labels, other.labels)
 
 
@@ -411,7 +412,7 @@ def test_the_radius_follows_the_level(norm: Any, relative: bool) -> None:
     data = ForgetSet(tuple(clips), torch.zeros(3, dtype=torch.int64))
     config = AttackConfig(norm=norm, epsilon=0.02, relative=relative, copies=1, steps=20)
     found = targeted_copies(model, data, n_classes=2, config=config, seed=0)
-    for clip, clean, level in zip(found.waveforms, clips, levels, strict=True):
+    for clip, clean, level in zip(found.clips, clips, levels, strict=True):
         delta = clip.numpy() - clean
         wanted = 0.02 * (level / 0.1 if relative else 1.0)  # per sample, for both norms: all samples weigh the same
         assert np.sqrt(np.mean(delta**2)) == pytest.approx(wanted, rel=1e-3)
@@ -432,7 +433,7 @@ def test_nearest_copies_against_the_distance_to_a_plane() -> None:
     assert torch.equal(found.labels, 1 - labels)
     assert torch.equal(found.origin, torch.arange(len(clips)))
     smallest = 0.02 * 50**0.5 / 8
-    for clip, copy, distance in zip(clips, found.waveforms, score.abs() / weight.norm(), strict=True):
+    for clip, copy, distance in zip(clips, found.clips, score.abs() / weight.norm(), strict=True):
         moved = float((copy - clip).norm())
         flip = smallest
         while flip < distance:  # the first ball of doubling radius that reaches the plane
@@ -446,7 +447,7 @@ def test_nearest_copies_lie_just_across_the_boundary(trained: EmotionModel, forg
     found = nearest_copies(trained, forget_set, config=config, seed=0)
     assert found.success > 0.8
     for clip, label, clean, true in zip(
-        found.waveforms, found.labels, forget_set.waveforms, forget_set.labels, strict=True
+        found.clips, found.labels, forget_set.waveforms, forget_set.labels, strict=True
     ):
         length = torch.tensor([len(clip)])
         with torch.no_grad():
@@ -461,7 +462,7 @@ def test_what_is_taken_for_another_class_is_its_own_nearest_point() -> None:
     model = Plane(torch.ones(4))
     data = ForgetSet((np.full(4, -0.1, np.float32), np.full(4, 0.1, np.float32)), torch.tensor([0, 0]))
     found = nearest_copies(model, data, config=AttackConfig(norm="l2"), seed=0)
-    assert torch.equal(found.waveforms[0], torch.full((4,), -0.1))
+    assert torch.equal(found.clips[0], torch.full((4,), -0.1))
     assert found.labels.tolist()[0] == 1
 
 
@@ -488,3 +489,31 @@ def test_what_never_flips_is_counted() -> None:
 def test_impossible_settings(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         AttackConfig(**changes)
+
+
+def test_features_can_be_attacked_instead(trained: EmotionModel, forget_set: ForgetSet) -> None:
+    """Clips of different length in the space of log-mel frames; nothing is bounded there but the ball."""
+    config = AttackConfig(space="features", norm="l2", epsilon=0.2, steps=5, copies=2, batch_size=3)
+    part = LearnedPart(trained)
+    items = part.features(forget_set.waveforms)
+    found = targeted_copies(trained, forget_set, n_classes=3, config=config, seed=0)
+    assert found.space == "features"
+    assert found.features(part) == list(found.clips)
+    for copy_, row in zip(found.clips, found.origin.tolist(), strict=True):
+        item = items[row]
+        assert copy_.shape == item.shape
+        level = item.square().mean().sqrt()
+        assert float((copy_ - item).square().mean().sqrt()) <= float(0.2 * level / 0.1) * (1 + 1e-4)
+    seen = part.all_logits(found.features(part)).argmax(1)
+    assert float((seen == found.labels).double().mean()) == pytest.approx(found.success)
+    near = nearest_copies(trained, forget_set, config=config, seed=0)
+    hits = part.all_logits(near.features(part)).argmax(1) == near.labels
+    assert hits.all()
+    assert near.success > 0.5
+
+
+def test_an_encoder_is_attacked_behind_itself(trained: EmotionModel, forget_set: ForgetSet) -> None:
+    assert Attacked(trained, forget_set, AttackConfig()).space == "waveform"
+    trained.__class__ = type("Encoded", (EmotionModel,), {"has_frozen_encoder": True})
+    assert Attacked(trained, forget_set, AttackConfig()).space == "features"
+    assert Attacked(trained, forget_set, AttackConfig(space="waveform")).space == "waveform"

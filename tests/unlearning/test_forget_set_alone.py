@@ -84,7 +84,7 @@ def test_perturbation_is_the_radius_of_the_attack(toy: Any, tau: float, relative
     run(toy, clip="perturbation", tau=tau, cache=cache, max_steps=1, attack={"relative": relative, "epsilon": 0.5})
     (copies,) = cache.values()
     assert isinstance(copies, AdversarialCopies)
-    for clip, row in zip(copies.waveforms, copies.origin.tolist(), strict=True):
+    for clip, row in zip(copies.clips, copies.origin.tolist(), strict=True):
         clean = toy.canaries.waveforms[row]
         radius = tau * (np.sqrt(np.mean(clean**2)) / 0.1 if relative else 1.0)
         change = np.abs(clip.numpy() - clean).max()
@@ -138,7 +138,7 @@ def test_the_loss_of_the_first_step_by_hand() -> None:
         p = np.exp(o) / np.exp(o).sum(1, keepdims=True)
         return (p - np.eye(3)[y]).T @ x / len(x)
 
-    adversarial = np.stack([clip.double().numpy() for clip in copies.waveforms])
+    adversarial = np.stack([clip.double().numpy() for clip in copies.clips])
     wanted = 2 / 8 * gradient(clips.astype(float), result.log.details["relabels"])
     wanted += 6 / 8 * gradient(adversarial, copies.labels.tolist())
     assert result.model.weight.detach().numpy() == pytest.approx(start - 0.1 * wanted, abs=1e-6)

@@ -40,7 +40,7 @@ def test_the_first_step_by_hand() -> None:
         p = np.exp(o) / np.exp(o).sum(1, keepdims=True)
         return (p - np.eye(3)[y]).T @ x / len(x)
 
-    adversarial = np.stack([clip.double().numpy() for clip in copies.waveforms])
+    adversarial = np.stack([clip.double().numpy() for clip in copies.clips])
     wanted = -2 / 8 * gradient(clips.astype(float), labels)
     wanted += 6 / 8 * gradient(adversarial, copies.labels.tolist())
     assert result.model.weight.detach().numpy() == pytest.approx(start - 0.1 * wanted, abs=1e-6)

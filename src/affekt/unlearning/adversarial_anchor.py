@@ -65,7 +65,7 @@ def anchored_descent(
     copies = None
     if config.adversarial:
         copies, reused = _copies(model, material, attack, seed)
-    adversarial = [] if copies is None else part.features(copies.waveforms)
+    adversarial = [] if copies is None else copies.features(part)
     if copies is not None:
         details.update(
             attack_success=copies.success,

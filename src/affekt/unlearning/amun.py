@@ -40,7 +40,7 @@ def unlearn(model: torch.nn.Module, material: Material, config: Config, *, seed:
     part = LearnedPart(model)
     copies = nearest_copies(model, material.forget_set, config=config.attack, seed=seed)
     items = part.features(material.forget_set.waveforms)
-    adversarial = part.features(copies.waveforms)
+    adversarial = copies.features(part)
     batches = minibatches(len(adversarial), config.batch_size, seed=seed)
 
     def step_loss(_: int) -> torch.Tensor:

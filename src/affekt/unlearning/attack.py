@@ -1,13 +1,17 @@
-"""Projected gradient descent on the raw waveform: adversarial copies of recordings.
+"""Projected gradient descent on the raw waveform, or on front-end features: adversarial copies of recordings.
 
 Ours, after Madry et al. (arXiv 1706.06083) for the L-inf and L2 balls; the attack's default size follows the SER
 attack code of the paper's group (STAA-Net-SER: L-inf, 0.01, steps of a quarter, 20 of them, random start), with twice
 the radius, so that most copies reach their targets, and half the steps, to save time. Samples stay in [-1, 1] and
 nothing is written into the padding. The model is frozen and in evaluation mode meanwhile.
+
+A copy is only ever used as the input of the learned part. Where a pretrained encoder comes before that part, the copy
+can be made there, of the encoder's features: gradients through the encoder are many times dearer and teach no more.
 """
 
+import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,10 +20,10 @@ from torch import Tensor, nn
 
 from affekt.audio.batching import length_mask, pad_batch
 from affekt.errors import ConfigError
-from affekt.types import Waveform
-from affekt.unlearning.material import ForgetSet
+from affekt.models import EmotionModel
+from affekt.unlearning.material import ForgetSet, LearnedPart
 
-__all__ = ["AdversarialCopies", "AttackConfig", "frozen", "nearest_copies", "pgd", "targeted_copies"]
+__all__ = ["AdversarialCopies", "AttackConfig", "Attacked", "frozen", "nearest_copies", "pgd", "targeted_copies"]
 
 Norm = Literal["linf", "l2"]
 
@@ -28,6 +32,9 @@ Norm = Literal["linf", "l2"]
 class AttackConfig:
     """How adversarial copies are made."""
 
+    space: Literal["features", "waveform"] | None = None
+    """What is perturbed: the waveform, or the input of the learned part; None: features where a frozen pretrained
+    encoder makes them, else the waveform."""
     norm: Norm = "linf"
     """Which ball the perturbation stays in."""
     epsilon: float = 0.02
@@ -59,8 +66,9 @@ class AttackConfig:
 class AdversarialCopies:
     """Perturbed recordings with the labels they are meant to carry."""
 
-    waveforms: tuple[Tensor, ...]
-    """Waveforms (T_i,) on the CPU."""
+    clips: tuple[Tensor, ...]
+    """Waveforms (T_i,) on the CPU; or features (F_i, ...), if those were attacked."""
+    space: Literal["features", "waveform"]
     labels: Tensor
     """(M,) int64: the attack's target, or for nearest copies the class the model sees in them."""
     origin: Tensor
@@ -70,6 +78,40 @@ class AdversarialCopies:
     snr_db: float
     """Mean ratio of recording to perturbation."""
     seconds: float
+
+    def features(self, part: LearnedPart) -> list[Tensor]:
+        """Inputs (F_i, ...) of the learned part."""
+        return part.features(self.clips) if self.space == "waveform" else list(self.clips)
+
+
+class Attacked:
+    """What is attacked, flattened: clips (T_i,), and the model as a function of them and their lengths."""
+
+    def __init__(self, model: nn.Module, forget_set: ForgetSet, config: AttackConfig) -> None:
+        self.model = model
+        encoded = isinstance(model, EmotionModel) and model.has_frozen_encoder
+        self.space: Literal["features", "waveform"] = config.space or ("features" if encoded else "waveform")
+        if self.space == "waveform":
+            self.shape: tuple[int, ...] = ()
+            self.clips = [torch.as_tensor(waveform) for waveform in forget_set.waveforms]
+            self.bounds: tuple[float, float] | None = (-1.0, 1.0)
+        else:
+            items = LearnedPart(model).features(forget_set.waveforms)
+            self.shape = tuple(items[0].shape[1:])
+            self.clips = [item.flatten() for item in items]
+            self.bounds = None
+
+    def __call__(self, batch: Tensor, lengths: Tensor) -> Tensor:
+        """(B, T), (B,) -> logits (B, K)."""
+        if isinstance(self.model, EmotionModel) and self.space == "features":
+            frame = math.prod(self.shape)
+            return self.model.classify(batch.view(len(batch), -1, *self.shape), lengths // frame)
+        logits: Tensor = self.model(batch, lengths)
+        return logits
+
+    def restored(self, clips: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """Flattened clips in their own shape."""
+        return tuple(clip.view(-1, *self.shape) if self.shape else clip for clip in clips)
 
 
 class frozen:  # noqa: N801 (used as a statement: with frozen(model))
@@ -91,7 +133,7 @@ class frozen:  # noqa: N801 (used as a statement: with frozen(model))
 
 
 def pgd(
-    model: nn.Module,
+    model: Callable[[Tensor, Tensor], Tensor],
     waveforms: Tensor,
     lengths: Tensor,
     labels: Tensor,
@@ -165,12 +207,13 @@ def targeted_copies(
     origin = torch.arange(len(forget_set)).repeat_interleave(config.copies)
     shift = torch.randint(1, n_classes, (len(origin),), generator=generator)
     targets = (forget_set.labels[origin] + shift) % n_classes
-    waveforms: list[Tensor] = [torch.empty(0)] * len(origin)
+    copies: list[Tensor] = [torch.empty(0)] * len(origin)
     hits = torch.zeros(len(origin), dtype=torch.bool)
     with frozen(model):
-        for rows, batch, lengths in _batches(forget_set.waveforms, origin, config.batch_size):
+        apply = Attacked(model, forget_set, config)
+        for rows, batch, lengths in _batches(apply.clips, origin, config.batch_size):
             attacked = pgd(
-                model,
+                apply,
                 batch,
                 lengths,
                 targets[rows],
@@ -179,17 +222,19 @@ def targeted_copies(
                 step=config.step,
                 steps=config.steps,
                 generator=generator,
+                bounds=apply.bounds,
             )
             with torch.no_grad():
-                hits[rows] = model(attacked, lengths).argmax(1) == targets[rows]
+                hits[rows] = apply(attacked, lengths).argmax(1) == targets[rows]
             for row, clip, length in zip(rows.tolist(), attacked, lengths.tolist(), strict=True):
-                waveforms[row] = clip[:length].clone()
+                copies[row] = clip[:length].clone()
     return AdversarialCopies(
-        waveforms=tuple(waveforms),
+        clips=apply.restored(copies),
+        space=apply.space,
         labels=targets,
         origin=origin,
         success=float(hits.double().mean()),
-        snr_db=_mean_snr(forget_set.waveforms, waveforms, origin),
+        snr_db=_mean_snr(apply.clips, copies, origin),
         seconds=time.perf_counter() - started,
     )
 
@@ -207,22 +252,23 @@ def nearest_copies(
     started = time.perf_counter()
     generator = torch.Generator().manual_seed(seed)
     count = len(forget_set)
-    waveforms = [torch.as_tensor(waveform).clone() for waveform in forget_set.waveforms]
+    copies: list[Tensor] = [torch.empty(0)] * count
     seen = torch.empty(count, dtype=torch.int64)
     hits = torch.zeros(count, dtype=torch.bool)
     with frozen(model):
-        for rows, batch, lengths in _batches(forget_set.waveforms, torch.arange(count), config.batch_size):
+        apply = Attacked(model, forget_set, config)
+        for rows, batch, lengths in _batches(apply.clips, torch.arange(count), config.batch_size):
             labels = forget_set.labels[rows]
             found = batch.clone()
             with torch.no_grad():
-                done = model(batch, lengths).argmax(1) != labels
+                done = apply(batch, lengths).argmax(1) != labels
             for doubling in range(doublings):
                 left = torch.nonzero(~done).flatten()
                 if not len(left):
                     break
                 part, sizes = batch[left], lengths[left]
                 attacked = pgd(
-                    model,
+                    apply,
                     part,
                     sizes,
                     labels[left],
@@ -233,28 +279,30 @@ def nearest_copies(
                     steps=config.steps,
                     random_start=False,
                     generator=generator,
+                    bounds=apply.bounds,
                 )
                 with torch.no_grad():
-                    flipped = model(attacked, sizes).argmax(1) != labels[left]
+                    flipped = apply(attacked, sizes).argmax(1) != labels[left]
                     near, far = torch.zeros(len(left), 1), torch.ones(len(left), 1)
                     for _ in range(5 if bool(flipped.any()) else 0):
                         middle = (near + far) / 2
-                        other = model(part + middle * (attacked - part), sizes).argmax(1) != labels[left]
+                        other = apply(part + middle * (attacked - part), sizes).argmax(1) != labels[left]
                         far = torch.where(other.unsqueeze(1), middle, far)
                         near = torch.where(other.unsqueeze(1), near, middle)
                 found[left] = part + far * (attacked - part)
                 done[left] = flipped
             with torch.no_grad():
-                seen[rows] = model(found, lengths).argmax(1)
+                seen[rows] = apply(found, lengths).argmax(1)
             hits[rows] = seen[rows] != labels
             for row, clip, length in zip(rows.tolist(), found, lengths.tolist(), strict=True):
-                waveforms[row] = clip[:length].clone()
+                copies[row] = clip[:length].clone()
     return AdversarialCopies(
-        waveforms=tuple(waveforms),
+        clips=apply.restored(copies),
+        space=apply.space,
         labels=seen,
         origin=torch.arange(count),
         success=float(hits.double().mean()),
-        snr_db=_mean_snr(forget_set.waveforms, waveforms, torch.arange(count)),
+        snr_db=_mean_snr(apply.clips, copies, torch.arange(count)),
         seconds=time.perf_counter() - started,
     )
 
@@ -286,7 +334,7 @@ def _radius(waveforms: Tensor, lengths: Tensor, config: AttackConfig) -> Tensor:
     return radius * lengths.to(radius.dtype).sqrt() if config.norm == "l2" else radius
 
 
-def _batches(waveforms: Sequence[Waveform], origin: Tensor, batch_size: int) -> "list[tuple[Tensor, Tensor, Tensor]]":
+def _batches(waveforms: Sequence[Tensor], origin: Tensor, batch_size: int) -> "list[tuple[Tensor, Tensor, Tensor]]":
     """(rows, waveforms (B, T), lengths (B,)) of similar length, longest first."""
     sizes = torch.tensor([len(waveforms[i]) for i in origin.tolist()])
     order = torch.argsort(-sizes, stable=True)
@@ -294,7 +342,7 @@ def _batches(waveforms: Sequence[Waveform], origin: Tensor, batch_size: int) -> 
     return [(rows, *pad_batch([waveforms[int(origin[row])] for row in rows])) for rows in groups]
 
 
-def _mean_snr(waveforms: Sequence[Waveform], copies: Sequence[Tensor], origin: Tensor) -> float:
+def _mean_snr(waveforms: Sequence[Tensor], copies: Sequence[Tensor], origin: Tensor) -> float:
     ratios = []
     for copy, row in zip(copies, origin.tolist(), strict=True):
         clean = torch.as_tensor(waveforms[row])

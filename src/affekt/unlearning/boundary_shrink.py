@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import torch
 
 from affekt.audio.batching import pad_batch
-from affekt.unlearning.attack import frozen, pgd
+from affekt.unlearning.attack import AttackConfig, Attacked, frozen, pgd
 from affekt.unlearning.descent import DescentConfig, MethodLog, descend, minibatches
 from affekt.unlearning.material import LearnedPart, Material, Needs
 
@@ -62,23 +62,33 @@ def neighbour_labels(model: torch.nn.Module, material: Material, *, epsilon: flo
     relabels = labels.clone()
     fallback = 0
     with frozen(model):
-        for row, waveform in enumerate(material.forget_set.waveforms):
-            batch, lengths = pad_batch([waveform])
+        apply = Attacked(model, material.forget_set, AttackConfig())
+        for row, clip in enumerate(apply.clips):
+            batch, lengths = pad_batch([clip])
             level = batch.square().mean().sqrt() / 0.1
             label = labels[row : row + 1]
             for size in (1.0, 3.0, 10.0):
                 radius = (epsilon * size * level.clamp_min(1e-6)).view(1)
                 moved = pgd(
-                    model, batch, lengths, label, radius=radius, targeted=False, step=1.0, steps=1, random_start=False
+                    apply,
+                    batch,
+                    lengths,
+                    label,
+                    radius=radius,
+                    targeted=False,
+                    step=1.0,
+                    steps=1,
+                    random_start=False,
+                    bounds=apply.bounds,
                 )
                 with torch.no_grad():
-                    seen = model(moved, lengths).argmax(1)
+                    seen = apply(moved, lengths).argmax(1)
                 if int(seen) != int(label):
                     relabels[row] = seen[0]
                     break
             else:
                 with torch.no_grad():
-                    scores = model(batch, lengths)[0].clone()
+                    scores = apply(batch, lengths)[0].clone()
                 scores[int(label)] = float("-inf")
                 relabels[row] = scores.argmax()
                 fallback += 1
