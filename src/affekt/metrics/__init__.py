@@ -15,6 +15,11 @@ Nothing here knows a model, and nothing here imports torch. `docs/metrics.md` li
 - `screens`: a forget set against matched non-members: remembered or over-forgotten
 - `forgetting`: distances to a retrained model and the composite scores of the papers
 - `privacy`: epsilon from error rates, a certified bound, KLOM, the permutation p value
+- `ensembles`: forgetting quality beside that of perfect forgetting
+- `references`: one model among models that never saw the forget set
+- `informed`: the attacker who holds the models before and after; damage near the forget set
+- `equivalence`: two one-sided tests, and what could have been found
+- `hierarchy`: the bootstrap over seeds, draws and utterances
 """
 
 from affekt.metrics.agreement import (
@@ -54,6 +59,8 @@ from affekt.metrics.classification import (
     score_confusion,
     uar,
 )
+from affekt.metrics.ensembles import ForgettingQuality, forgetting_quality, separability
+from affekt.metrics.equivalence import Equivalence, equivalence
 from affekt.metrics.forgetting import (
     Anamnesis,
     Cgum,
@@ -71,6 +78,8 @@ from affekt.metrics.forgetting import (
     zrf,
 )
 from affekt.metrics.groups import GroupGap, GroupScore, GroupScores, group_scores
+from affekt.metrics.hierarchy import hierarchical_bootstrap
+from affekt.metrics.informed import Collateral, collateral_damage, informed_attack, informed_features
 from affekt.metrics.intervals import (
     Interval,
     bootstrap,
@@ -109,15 +118,28 @@ from affekt.metrics.privacy import (
     klom,
     permutation_p,
 )
+from affekt.metrics.references import (
+    Beside,
+    ReferenceTest,
+    RelativeTest,
+    beside,
+    reference_test,
+    reference_z,
+    relative_test,
+)
 from affekt.metrics.screens import OverForgetting, Verdict, match_non_members, over_forgetting
 
 __all__ = [
     "Anamnesis",
     "AttributeScore",
+    "Beside",
     "Calibration",
     "CertifiedEpsilon",
     "Cgum",
     "ClassificationScore",
+    "Collateral",
+    "Equivalence",
+    "ForgettingQuality",
     "GroupGap",
     "GroupScore",
     "GroupScores",
@@ -127,6 +149,8 @@ __all__ = [
     "OverForgetting",
     "Permutation",
     "RatingScale",
+    "ReferenceTest",
+    "RelativeTest",
     "ReliabilityBin",
     "Temperature",
     "Verdict",
@@ -137,6 +161,7 @@ __all__ = [
     "auc_interval",
     "aus",
     "average_gap",
+    "beside",
     "bootstrap",
     "bootstrap_difference",
     "bootstrap_sums",
@@ -148,6 +173,7 @@ __all__ = [
     "classwise_ece",
     "cohen_kappa",
     "cohen_kappa_interval",
+    "collateral_damage",
     "confidence",
     "confusion",
     "cross_entropy",
@@ -156,15 +182,20 @@ __all__ = [
     "entropy",
     "epsilon",
     "epsilon_estimate",
+    "equivalence",
     "f1_scores",
     "fit_temperature",
     "fleiss_kappa",
     "fleiss_kappa_interval",
+    "forgetting_quality",
     "group_scores",
     "h_score",
+    "hierarchical_bootstrap",
     "holm",
     "icc",
     "icc_interval",
+    "informed_attack",
+    "informed_features",
     "js_divergence",
     "klom",
     "krippendorff_alpha",
@@ -192,6 +223,9 @@ __all__ = [
     "precisions",
     "probabilities",
     "recalls",
+    "reference_test",
+    "reference_z",
+    "relative_test",
     "reliability",
     "rmia_likelihood",
     "rmia_score",
@@ -200,6 +234,7 @@ __all__ = [
     "score_confusion",
     "score_moments",
     "score_multi_label",
+    "separability",
     "speed_up",
     "tow",
     "true_positive_rate",
