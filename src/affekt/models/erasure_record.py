@@ -69,10 +69,14 @@ class ErasureRecord:
         return next((side for side in SIDES if name in self.commitments.get(side, frozenset())), None)
 
     def without(self, waveforms: list[Waveform]) -> "ErasureRecord":
-        """The record with these recordings' commitments deleted from every side."""
+        """The record with these recordings' commitments deleted from every side, and their rows from the statistics.
+
+        Sums and means keep their share of them; :func:`affekt.unlearning.erasing.erased_record` takes that out too.
+        """
         gone = {self.commitment(waveform) for waveform in waveforms}
         kept = {side: names - gone for side, names in self.commitments.items()}
-        return replace(self, commitments=kept)
+        statistics = None if self.statistics is None else self.statistics.without(sorted(gone))
+        return replace(self, commitments=kept, statistics=statistics)
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values."""

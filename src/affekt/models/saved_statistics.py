@@ -17,6 +17,7 @@ from torch import Tensor
 
 from affekt.errors import CheckpointError
 from affekt.models.curvature import Curvature
+from affekt.models.head_sums import HeadSums
 
 __all__ = ["FoldModel", "FoldRule", "SavedStatistics"]
 
@@ -49,6 +50,8 @@ class SavedStatistics:
     """Of the mean cross-entropy over the recordings that were trained on."""
     folds: tuple[FoldModel, ...] = ()
     """Fold models that were kept."""
+    sums: HeadSums | None = None
+    """Of a head that is solved from them: all it learned of the recordings that were trained on."""
 
     def teachers(self, names: Sequence[str], rule: FoldRule) -> Tensor | None:
         """Logits (n, R, K) of models that never heard these recordings; None if one is not among the rows."""
@@ -63,26 +66,27 @@ class SavedStatistics:
         wanted = set(names)
         return next((fold for fold in self.folds if wanted <= fold.never_heard), None)
 
-    def without(self, names: Sequence[str], share: Curvature | None = None) -> "SavedStatistics":
-        """The statistics without some recordings: their rows, their share of the curvature, and every fold model that
-        was trained on one of them.
+    def without(
+        self, names: Sequence[str], share: Curvature | None = None, *, sums: HeadSums | None = None
+    ) -> "SavedStatistics":
+        """The statistics without some recordings: their rows, their share of the sums, and every fold model that was
+        trained on one of them.
 
         Args:
             names: commitments.
-            share: what those of them that were trained on contribute to the curvature; None drops the curvature.
+            share: what they contribute to the curvature; None: nothing, since the model was trained on none of them.
+            sums: what they contribute to the sums of a head; None: nothing.
         """
         gone = set(names)
         rows = torch.tensor([row for row, name in enumerate(self.names) if name not in gone], dtype=torch.int64)
         known = gone & set(self.names)
-        curvature = self.curvature
-        if curvature is not None and known:
-            curvature = None if share is None else curvature.without(share)
         return replace(
             self,
             names=tuple(name for name in self.names if name not in gone),
             within=self.within[rows],
             across=self.across[rows],
-            curvature=curvature,
+            curvature=self.curvature if self.curvature is None or share is None else self.curvature.without(share),
+            sums=self.sums if self.sums is None or sums is None else self.sums.without(sums),
             folds=tuple(
                 replace(fold, never_heard=fold.never_heard - gone) for fold in self.folds if known <= fold.never_heard
             ),
@@ -98,6 +102,8 @@ class SavedStatistics:
         }
         if self.curvature is not None:
             tensors |= {f"curvature/{name}": tensor for name, tensor in self.curvature.tensors().items()}
+        if self.sums is not None:
+            tensors |= {f"sums/{name}": tensor for name, tensor in self.sums.tensors().items()}
         for number, fold in enumerate(self.folds):
             tensors[f"fold/{number}/{fold.rule}/names"] = _as_bytes(sorted(fold.never_heard), width)
             tensors |= {
@@ -115,17 +121,17 @@ class SavedStatistics:
         """
         try:
             tensors = load_file(file)
-            curvature = {
-                name.removeprefix("curvature/"): tensor
-                for name, tensor in tensors.items()
-                if name.startswith("curvature/")
-            }
+            curvature, sums = (
+                {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}
+                for start in ("curvature/", "sums/")
+            )
             return cls(
                 names=_as_names(tensors["names"]),
                 within=tensors["within"],
                 across=tensors["across"],
                 curvature=Curvature.from_tensors(curvature) if curvature else None,
                 folds=_folds(tensors),
+                sums=HeadSums.from_tensors(sums) if sums else None,
             )
         except (KeyError, SafetensorError, ValueError) as error:
             reason = " ".join(str(error).split())[:120]

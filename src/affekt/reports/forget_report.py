@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from affekt.corpora import Corpus
+from affekt.encoders import chosen_cache
 from affekt.errors import DataError
 from affekt.files import check_new_folder, new_folder, write_json, write_text
 from affekt.models import EmotionModel, tensor_digest
@@ -17,6 +18,7 @@ from affekt.reports.verdict import MINIMUM_COUNT, SUCCESS, TESTS, VERDICTS, unte
 from affekt.training import Progress, run_record
 from affekt.types import PathLike
 from affekt.unlearning import DEFAULT_METHOD, METHODS, ForgetResult, Needs, Retained, forget, method_config
+from affekt.unlearning.erasing import erased_record
 from affekt.unlearning.harness import expected_loss
 
 __all__ = ["ForgetReport", "forget_with_report"]
@@ -125,7 +127,10 @@ def forget_with_report(
     before_digest = tensor_digest(before)
     if after.erasure is not None:
         # also what was only held out, or served to choose or to test: nothing may say any more that it was there
-        erasure = after.erasure.without(list(request.waveforms))
+        erasure = after.erasure
+        if (untrained := request.untrained(before)) is not None:
+            erasure = erased_record(erasure, before, untrained, None)
+        erasure = erasure.without(list(request.waveforms))
         if after is before:
             after = EmotionModel.from_pretrained(model)
         after.erasure = erasure
@@ -173,6 +178,8 @@ def forget_with_report(
         write_json(folder / "run.json", record)
         write_json(folder / "report.json", content)
         write_text(folder / "report.html", page)
+    if (cache := chosen_cache()) is not None:  # features on disk are the recordings in another form
+        cache.discard(request.waveforms)
     tell("done", 4, 4)
     return ForgetReport(verdict=found, content=content, report_path=out / "report.html")
 

@@ -60,6 +60,17 @@ class Request:
         trained = with_classes(self.corpus.select(self.trained), model.classes)
         return ForgetSet(tuple(self.waveforms[row] for row in self.trained), torch.as_tensor(trained.labels()))
 
+    def untrained(self, model: EmotionModel) -> ForgetSet | None:
+        """The requested recordings that the model was not trained on and whose emotion it knows; None if none is."""
+        import torch
+
+        emotions = self.corpus.emotions
+        rows = [row for row in range(len(self.waveforms)) if row not in self.trained and emotions[row] in model.classes]
+        if not rows:
+            return None
+        labels = [model.classes.index(str(emotions[row])) for row in rows]
+        return ForgetSet(tuple(self.waveforms[row] for row in rows), torch.tensor(labels))
+
 
 def read_request(
     model: EmotionModel, corpus: Corpus, *, speaker: str | None, utterances: Sequence[str] | None

@@ -180,8 +180,7 @@ def train_split(
     share = config.memory_gib / 3
     stores = {side: FeatureStore(model, getattr(split, side), memory_gib=share) for side in ("train", "dev", "test")}
     for store in stores.values():  # a damaged recording ends the run now, not after hours of training
-        for row in range(len(store)):
-            store.length(row)
+        store.fill()
     fitted = fit(
         model,
         split.train,

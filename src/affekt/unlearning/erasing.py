@@ -7,13 +7,13 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from affekt.models import SIDES, EmotionModel, ErasureRecord, MeanLoss
+from affekt.models import EmotionModel, ErasureRecord, HeadSums, MeanLoss, RidgeNetwork
 from affekt.models.curvature import Curvature, collect_curvature
 from affekt.models.saved_statistics import FoldModel
 from affekt.training import pad_features
 from affekt.unlearning.material import ForgetSet, LearnedPart
 
-__all__ = ["SavedShare", "erased_record", "saved_share"]
+__all__ = ["SavedShare", "erased_record", "known_names", "saved_share"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +28,10 @@ class SavedShare:
     """A fold model that was trained on none of them."""
     share: Curvature | None = None
     """What the forget set contributes to the saved curvature."""
+    sums: HeadSums | None = None
+    """The saved sums of a head in closed form without the forget set."""
+    sums_share: HeadSums | None = None
+    """What the forget set contributes to them."""
 
 
 def saved_share(model: EmotionModel, forget_set: ForgetSet, scope: Literal["speaker", "utterances"]) -> SavedShare:
@@ -38,17 +42,20 @@ def saved_share(model: EmotionModel, forget_set: ForgetSet, scope: Literal["spea
     names = [model.erasure.commitment(waveform) for waveform in forget_set.waveforms]
     teachers = saved.teachers(names, "across" if scope == "speaker" else "within")
     found = SavedShare(teachers=teachers, clean_fold=saved.clean_fold(names))
-    if saved.curvature is None:
-        return found
     trained = model.erasure.commitments.get("train", frozenset())
     inside = [row for row, name in enumerate(names) if name in trained]
+    if saved.sums is not None:
+        own = _sums_of(model, forget_set, inside) if inside else None
+        found = replace(found, sums=saved.sums if own is None else saved.sums.without(own), sums_share=own)
+    if saved.curvature is None:
+        return found
     share = _curvature_of(model, [forget_set.waveforms[row] for row in inside]) if inside else None
     curvature = saved.curvature if share is None else saved.curvature.without(share)
     return replace(found, curvature=curvature, share=share)
 
 
 def erased_record(
-    record: ErasureRecord, original: EmotionModel, forget_set: ForgetSet, share: Curvature | None
+    record: ErasureRecord, original: EmotionModel, forget_set: ForgetSet, share: SavedShare | None
 ) -> ErasureRecord:
     """The record without a forget set: its commitments, rows and shares of every saved sum and mean.
 
@@ -56,7 +63,7 @@ def erased_record(
         record: of the changed model.
         original: the model the means were measured with.
         forget_set: what was forgotten.
-        share: what it contributes to the saved curvature.
+        share: what was saved about it; None: nothing.
     """
     names = [record.commitment(waveform) for waveform in forget_set.waveforms]
     part = LearnedPart(original)
@@ -83,7 +90,8 @@ def erased_record(
     erased = record.without(list(forget_set.waveforms))
     statistics = record.statistics
     if statistics is not None:
-        statistics = statistics.without(names, share) if set(names) & _known(record) else statistics
+        share = share or SavedShare()
+        statistics = statistics.without(names, share.share, sums=share.sums_share)
     return replace(erased, trained=trained, within=within, across=across, statistics=statistics)
 
 
@@ -103,8 +111,21 @@ def _less(mean: MeanLoss, losses: Tensor, hits: Tensor) -> MeanLoss | None:
     )
 
 
-def _known(record: ErasureRecord) -> set[str]:
-    return {name for side in SIDES for name in record.commitments.get(side, frozenset())}
+def known_names(model: EmotionModel, forget_set: ForgetSet) -> list[str]:
+    """Commitments of the recordings under the model's key; none for a model without a record."""
+    record = model.erasure
+    return [] if record is None else [record.commitment(waveform) for waveform in forget_set.waveforms]
+
+
+def _sums_of(model: EmotionModel, forget_set: ForgetSet, rows: Sequence[int]) -> HeadSums | None:
+    """What some recordings contribute to the sums of a head; features one clip at a time, as training makes them."""
+    if not isinstance(model.network, RidgeNetwork):
+        return None
+    part = LearnedPart(model)
+    items = part.features([forget_set.waveforms[row] for row in rows])
+    with torch.no_grad():
+        vectors = model.network.vectors(*pad_features(items, device=part.device))
+    return model.network.sums(vectors, forget_set.labels[list(rows)])
 
 
 def _curvature_of(model: EmotionModel, waveforms: Sequence[object], *, batch_size: int = 16) -> Curvature:
