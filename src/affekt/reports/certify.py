@@ -419,15 +419,17 @@ def _statement(
     }
 
 
-def _encoder(model: EmotionModel) -> dict[str, str] | None:
+def _encoder(model: EmotionModel) -> dict[str, str | None] | None:
     """The pretrained encoder; a folder's path stays out."""
-    name = model.config.options.get("encoder")
+    options = model.config.options
+    name = str(options.get("encoder") or "")
     if not name:
         return None
-    public = re.fullmatch(r"[\w.-]+/[\w.-]+", str(name)) is not None and not Path(str(name)).exists()
+    public = re.fullmatch(r"[\w.-]+/[\w.-]+", name) is not None and not Path(name).exists()
     return {
-        "name": str(name) if public else "a local folder",
-        "trained": str(model.config.options.get("train", "head")),
+        "name": name if public else "a local folder",
+        "trained": str(options.get("train", "head")),
+        "sha256": options.get("source_sha256"),
     }
 
 

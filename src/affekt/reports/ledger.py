@@ -106,6 +106,9 @@ def open_ledger(path: PathLike) -> Iterator[OpenLedger]:
     made = not path.exists()
     with path.open("ab") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
+        if not path.exists() or not os.path.samestat(os.fstat(file.fileno()), path.stat()):
+            # whoever had the lock made this file, failed and took it away
+            raise DataError(f"the ledger {path} was taken away while somebody else wrote it; give the command again.")
         try:
             entries = read_ledger(path)
             head = read_head(head_file(path)) if head_file(path).exists() else EMPTY

@@ -96,6 +96,12 @@ _NO_PROMISE: Final = (
 )
 
 
+_NO_PROMISE_FOR_NOTHING: Final = (
+    "We looked in the list that was kept when the program was taught. It can only show what was written down then.",
+    *_NO_PROMISE[2:3],
+)
+
+
 def letter_text(predicate: Mapping[str, Any], details: RequestDetails) -> str:
     """The letter as plain text."""
     content = _content(predicate, details)
@@ -148,7 +154,7 @@ def _content(predicate: Mapping[str, Any], details: RequestDetails) -> dict[str,
             ("What we did", list(_OUTCOME[predicate["verdict"]]), []),
             ("What we checked", [], ["Whether the program had learned from your recordings."] if nothing else tested),
             ("What happened to everything else", [], places),
-            ("What we cannot promise", [], list(_NO_PROMISE)),
+            ("What we cannot promise", [], list(_NO_PROMISE_FOR_NOTHING if nothing else _NO_PROMISE)),
             ("Whom to ask", contact, []),
         ],
     }

@@ -141,13 +141,26 @@ class RequestDetails:
     def must_not_say(self, identifiers: set[str]) -> None:
         """Refuse a text that holds the id of a person, an utterance or a file.
 
+        An id of one to three digits is found only behind a word such as speaker; alone it may be a day or a number in
+        a street.
+
         Raises:
             ConfigError: one does.
         """
         for name, text in self.words():
             for identifier in identifiers:
-                if identifier and re.search(rf"(?<!\w){re.escape(identifier)}(?!\w)", text):
+                if _says(text, identifier):
                     raise ConfigError(
                         f"{name} in the request holds the id of the person, of a recording or of a file; statements "
                         "and letters name nobody; write it in other words."
                     )
+
+
+def _says(text: str, identifier: str) -> bool:
+    """Whether a text holds an id as a word."""
+    if not identifier.strip():
+        return False
+    word = rf"(?<!\w){re.escape(identifier)}(?!\w)"
+    if re.fullmatch(r"\d{1,3}", identifier):
+        word = rf"(?i:speaker|person|subject|voice|utterance|recording|file|spk|id)s?\W{{0,3}}{word}"
+    return re.search(word, text) is not None

@@ -105,7 +105,7 @@ _PREDICATE: Final = {
         "family": _text,
         "classes": [_text],
         "parameters": _count,
-        "encoder": _Maybe({"name": _text, "trained": _text}),
+        "encoder": _Maybe({"name": _text, "trained": _text, "sha256": _Maybe(_sha256)}),
         "lineage": [_scalars],
         "recipe_sha256": _Maybe(_sha256),
     },
