@@ -25,6 +25,7 @@ from affekt.models.encoder_network import EncoderNetwork, EncoderOptions
 from affekt.models.erasure_record import ErasureRecord
 from affekt.models.logmel_cnn import LogmelCnn, LogmelCnnOptions
 from affekt.models.model_card import model_card
+from affekt.models.ridge_network import RidgeNetwork, RidgeOptions
 from affekt.models.saved_statistics import SavedStatistics
 from affekt.models.zhao19 import Zhao19, Zhao19Options
 from affekt.types import PathLike
@@ -37,6 +38,7 @@ FAMILIES: dict[str, tuple[type[nn.Module], type[Any]]] = {
     "emo18": (Emo18, Emo18Options),
     "encoder": (EncoderNetwork, EncoderOptions),
     "logmel-cnn": (LogmelCnn, LogmelCnnOptions),
+    "ridge": (RidgeNetwork, RidgeOptions),
     "zhao19": (Zhao19, Zhao19Options),
 }
 """Family name -> (network, its options)."""
@@ -122,10 +124,10 @@ class EmotionModel(nn.Module):
         network, options = FAMILIES[config.family]
         outputs = len(config.classes) + len(config.attributes)
         self.network = network(outputs, _options(options, config.options))
-        if isinstance(self.network, EncoderNetwork):
-            config = replace(config, options={**config.options, **self.network.resolved})
+        if (pretrained := self.pretrained) is not None:
+            config = replace(config, options={**config.options, **pretrained.resolved})
             if load_encoder:
-                self.network.load_source()
+                pretrained.load_source()
         self.config = config
 
     def fresh(self, seed: int) -> "EmotionModel":
@@ -142,8 +144,8 @@ class EmotionModel(nn.Module):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int.from_bytes(digest[:7], "big"))
             model = EmotionModel(replace(self.config, history=()), load_encoder=False)
-        if isinstance(model.network, EncoderNetwork) and isinstance(self.network, EncoderNetwork):
-            model.network.adopt(self.network)
+        if model.pretrained is not None and self.pretrained is not None:
+            model.pretrained.adopt(self.pretrained)
         return model.to(next(self.parameters()).device)
 
     @property
@@ -151,17 +153,23 @@ class EmotionModel(nn.Module):
         """The emotions, in the order of the logits."""
         return self.config.classes
 
+    @property
+    def pretrained(self) -> EncoderNetwork | None:
+        """The network around a pretrained encoder, if there is one."""
+        network = self.network.source if isinstance(self.network, RidgeNetwork) else self.network
+        return network if isinstance(network, EncoderNetwork) else None
+
     def front_end_key(self) -> str:
         """A digest of all that :meth:`front_end` depends on, and of this version of affekt."""
         known = {name: value for name, value in sorted(self.config.options.items()) if name not in _NOT_FRONT_END}
         content = json.dumps([__version__, self.config.family, self.config.sample_rate, known], sort_keys=True)
-        state = self.network.front_end_state() if isinstance(self.network, EncoderNetwork) else {}
+        state = {} if self.pretrained is None else self.pretrained.front_end_state()
         return hashlib.sha256(f"{content}\0{_state_digest(state)}".encode()).hexdigest()
 
     @property
     def has_frozen_encoder(self) -> bool:
         """Whether :meth:`front_end` runs a pretrained encoder: worth keeping what it gives."""
-        return isinstance(self.network, EncoderNetwork) and self.network.options.train in ("head", "last")
+        return self.pretrained is not None and self.pretrained.options.train in ("head", "last")
 
     def front_end(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """The part that is never trained: waveforms (B, T), lengths (B,) -> features (B, F, ...), lengths (B,)."""
@@ -265,7 +273,8 @@ def tensor_digest(model: nn.Module) -> str:
 
 
 _NOT_FRONT_END = frozenset(
-    {"dropout", "download", "encoder", "head_dropout", "hidden", "lora_alpha", "lora_rank", "standardise"}
+    {"balanced", "dropout", "download", "encoder", "head", "head_dropout", "hidden", "lora_alpha", "lora_rank"}
+    | {"penalty", "shrinkage", "standardise", "temperature"}
 )
 """Options that change nothing in any front end."""
 

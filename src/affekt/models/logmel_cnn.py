@@ -14,7 +14,7 @@ from affekt.audio import LogMel
 from affekt.audio.batching import length_mask
 from affekt.models.pooling import AttentiveStatisticsPooling
 
-__all__ = ["LogmelCnn", "LogmelCnnOptions"]
+__all__ = ["LogmelCnn", "LogmelCnnOptions", "relative_levels"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,13 +80,7 @@ class LogmelCnn(nn.Module):
         One number a clip is subtracted, so a change of gain changes nothing.
         """
         features, frames = self.logmel(waveforms, lengths)  # natural log of power
-        mask = length_mask(frames, features.shape[1]).unsqueeze(-1)  # (B, F, 1)
-        top = features.masked_fill(~mask, float("-inf")).amax((1, 2), keepdim=True)
-        floor = top - self.options.range_db * 0.23025850929940458  # dB -> nepers of power
-        features = torch.maximum(features, floor) * mask
-        count = frames.clamp_min(1).view(-1, 1, 1) * self.options.n_mels
-        mean = features.sum((1, 2), keepdim=True) / count
-        return (features - mean) * mask / 3.0, frames  # 3: about one standard deviation of speech
+        return relative_levels(features, frames, range_db=self.options.range_db), frames
 
     def classify(self, features: Tensor, lengths: Tensor) -> Tensor:
         """Front-end frames (B, F, M) and their counts (B,) -> logits (B, K)."""
@@ -131,3 +125,20 @@ class LogmelCnn(nn.Module):
     def forward(self, waveforms: Tensor, lengths: Tensor) -> Tensor:
         """Waveforms (B, T) and lengths (B,) -> logits (B, K)."""
         return self.classify(*self.front_end(waveforms, lengths))
+
+
+def relative_levels(features: Tensor, frames: Tensor, *, range_db: float) -> Tensor:
+    """Log-mel frames (B, F, M) and their counts (B,) with each clip's floor raised and mean level subtracted.
+
+    Args:
+        features: natural log of power.
+        frames: frames that exist.
+        range_db: levels further than this below a clip's maximum are raised to that floor.
+    """
+    mask = length_mask(frames, features.shape[1]).unsqueeze(-1)  # (B, F, 1)
+    top = features.masked_fill(~mask, float("-inf")).amax((1, 2), keepdim=True)
+    floor = top - range_db * 0.23025850929940458  # dB -> nepers of power
+    features = torch.maximum(features, floor) * mask
+    count = frames.clamp_min(1).view(-1, 1, 1) * features.shape[2]
+    mean = features.sum((1, 2), keepdim=True) / count
+    return (features - mean) * mask / 3.0  # 3: about one standard deviation of speech

@@ -3,7 +3,7 @@
 The recordings of the training speakers are divided into folds twice, by utterance and by speaker, and for every fold a
 model is trained without it by the same recipe. What that model says about the fold is what the model itself would say
 had it never heard these recordings. Only those logits are kept, the curvature of the loss, and, if asked for, the fold
-models.
+models. Of a head that is solved the sums are kept that it was solved from, and nothing else is needed.
 """
 
 from collections.abc import Sequence
@@ -15,12 +15,12 @@ import torch
 
 from affekt.corpora import Split
 from affekt.errors import ConfigError, DataError
-from affekt.models import EmotionModel
+from affekt.models import EmotionModel, RidgeNetwork
 from affekt.models.curvature import Curvature, collect_curvature
 from affekt.models.saved_statistics import FoldModel, FoldRule, SavedStatistics
 from affekt.training.config import TrainConfig
 from affekt.training.features import FeatureStore, length_batches
-from affekt.training.fit import FitResult, Progress, fit, learned_state
+from affekt.training.fit import FitResult, Progress, fit, head_sums, learned_state
 from affekt.training.predict import predict_rows
 from affekt.types import FloatArray, IntArray
 
@@ -95,6 +95,10 @@ def erasure_statistics(
     """
     if not model.classes or model.erasure is None:
         raise ConfigError("erasure-ready training is for models of emotions; emotions = true was expected; set it.")
+    if isinstance(model.network, RidgeNetwork):
+        nothing = torch.zeros(0, erasure.repeats, len(model.classes))
+        sums = head_sums(model, stores[0], split.train.labels(), np.asarray(fitted.trained_rows, dtype=np.int64))
+        return SavedStatistics(names=(), within=nothing, across=nothing.clone(), sums=sums)
     rate = model.config.sample_rate
     names = [model.erasure.commitment(split.train.load(row, sample_rate=rate)) for row in range(len(split.train))]
     logits: dict[FoldRule, list[FloatArray]] = {"within": [], "across": []}

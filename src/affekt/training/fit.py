@@ -17,9 +17,9 @@ from accelerate.utils import broadcast
 from torch import Tensor, nn
 
 from affekt.corpora import Corpus
-from affekt.errors import CheckpointError, DataError, ProtocolError
+from affekt.errors import CheckpointError, ConfigError, DataError, ProtocolError
 from affekt.metrics import ccc, uar
-from affekt.models import EmotionModel, ErasureRecord, Heads, MeanLoss, ModelConfig
+from affekt.models import EmotionModel, ErasureRecord, Heads, HeadSums, MeanLoss, ModelConfig, RidgeNetwork
 from affekt.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from affekt.training.config import TrainConfig
 from affekt.training.features import FeatureStore, length_batches, pad_features
@@ -32,6 +32,7 @@ __all__ = [
     "Progress",
     "build_model",
     "fit",
+    "head_sums",
     "is_held_out",
     "learned_state",
     "make_accelerator",
@@ -137,7 +138,7 @@ def fit(
     The loss on the whole development set (speakers that are not trained on) decides which epoch is best. Every random
     choice of an epoch comes from (seed, epoch), so a run that is killed and resumed ends with the same weights, bit
     for bit on one machine with one thread count. Under ``accelerate launch`` each process takes its part of every
-    batch.
+    batch. A head in closed form (family ridge) is solved instead, which counts as one epoch.
 
     Args:
         model: fresh weights from :func:`model_for` or :func:`build_model`, or others to go on from. What is frozen in
@@ -156,6 +157,7 @@ def fit(
 
     Raises:
         ProtocolError: a speaker is in train and dev.
+        ConfigError: a head is to be solved for other targets than one emotion a recording.
         DataError: a side is empty, an emotion is missing or unknown, or a recording cannot be read.
         CheckpointError: the checkpoint is damaged or belongs to another run.
     """
@@ -202,6 +204,11 @@ def fit(
     device = accelerator.device
     model.to(device)
     objective.to(device)
+    if isinstance(model.network, RidgeNetwork):
+        _check_solvable(config)
+        model.network.solve(head_sums(model, train_store, targets.labels, rows))
+        scores = _dev_scores(model, dev_store, dev_targets, objective)
+        state = _RunState(best=learned_state(model), epoch=config.epochs, best_epoch=1, history=[scores])
     learner, prepared = accelerator.prepare(_LearnedHeads(model), optimizer)
     while state.epoch < config.epochs and (config.keep_last or state.epoch - state.best_epoch < config.patience):
         torch.manual_seed(_seed("epoch", seed, state.epoch, accelerator.process_index))
@@ -257,7 +264,7 @@ def fit(
     )
     return FitResult(
         model=model,
-        epochs=state.epoch,
+        epochs=len(state.history),
         best_epoch=state.best_epoch,
         history=tuple(state.history),
         trained_rows=tuple(int(row) for row in rows),
@@ -265,6 +272,29 @@ def fit(
         without_target=without_target,
         seconds=time.perf_counter() - started,
     )
+
+
+def head_sums(model: EmotionModel, store: FeatureStore, labels: IntArray, rows: IntArray) -> HeadSums:
+    """What a head that is solved needs of some rows of a store.
+
+    Args:
+        model: of the family ridge.
+        store: front-end features.
+        labels: of every row of the store, (N,).
+        rows: which rows.
+
+    Raises:
+        ConfigError: the model is of another family.
+    """
+    if not isinstance(model.network, RidgeNetwork):
+        raise ConfigError(f"{model.config.family} has no head that is solved; ridge was expected; train such a model.")
+    device = next(model.parameters()).device
+    found = []
+    with torch.no_grad():
+        for start in range(0, len(rows), 256):
+            features, counts = store.batch(rows[start : start + 256])
+            found.append(model.network.vectors(features.to(device), counts.to(device)).cpu())
+    return model.network.sums(torch.cat(found), torch.as_tensor(labels[rows]))
 
 
 def clear_checkpoint(checkpoint: Path) -> None:
@@ -326,6 +356,14 @@ def _check_sides(model: EmotionModel, train: Corpus, dev: Corpus) -> None:
         raise DataError(
             f"the corpus has the classes {', '.join(train.classes)} and the model {', '.join(model.classes)}; the same "
             "classes in the same order were expected; build the model from the corpus's classes."
+        )
+
+
+def _check_solvable(config: TrainConfig) -> None:
+    if config.attributes or config.target != "hard":
+        raise ConfigError(
+            f"a head that is solved learns one emotion a recording (got the target '{config.target}' and "
+            f"{len(config.attributes)} attributes); hard and none were expected; change them, or choose another family."
         )
 
 

@@ -15,10 +15,10 @@ from affekt.audio.batching import pad_batch
 from affekt.corpora import Corpus
 from affekt.errors import ConfigError, DataError, ProtocolError
 from affekt.models import EmotionModel
-from affekt.models.curvature import Curvature
 from affekt.unlearning import (
     amun,
     boundary_shrink,
+    exact,
     finetune,
     forget_set_alone,
     gradient_ascent,
@@ -40,6 +40,7 @@ Scope = Literal["speaker", "utterances"]
 METHODS: dict[str, ModuleType] = {
     "amun": amun,
     "boundary_shrink": boundary_shrink,
+    "exact": exact,
     "finetune": finetune,
     "forget_set_alone": forget_set_alone,
     "gradient_ascent": gradient_ascent,
@@ -159,6 +160,7 @@ def forget(
         teachers=given.teachers,
         curvature=given.curvature,
         clean_fold=given.clean_fold,
+        sums=given.sums,
         supplier=supplier,
         cache={} if cache is None else cache,
     )
@@ -167,7 +169,7 @@ def forget(
     log: MethodLog = module.unlearn(changed, material, config, seed=seed)
     seconds = time.perf_counter() - started + (preparing if Needs.ERASURE_STATISTICS in needs else 0.0)
     if isinstance(changed, EmotionModel):
-        _note(changed, forget_set, original=model, share=statistics.share, method=method, scope=scope, log=log)
+        _note(changed, forget_set, original=model, share=statistics, method=method, scope=scope, log=log)
     return ForgetResult(
         model=changed.eval(),
         method=method,
@@ -269,7 +271,7 @@ def _note(
     forget_set: ForgetSet,
     *,
     original: nn.Module,
-    share: Curvature | None,
+    share: SavedShare,
     method: str,
     scope: Scope,
     log: MethodLog,

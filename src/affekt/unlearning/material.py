@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from affekt.audio.batching import pad_batch
 from affekt.corpora import Corpus
 from affekt.errors import DataError, ProtocolError
-from affekt.models import EmotionModel
+from affekt.models import EmotionModel, HeadSums
 from affekt.models.curvature import Curvature
 from affekt.models.saved_statistics import FoldModel
 from affekt.training import FeatureStore, TrainConfig, pad_features, with_classes
@@ -107,6 +107,8 @@ class Material:
     """Saved statistic: the curvature of the training loss, the forget set's share already subtracted."""
     clean_fold: FoldModel | None = None
     """Saved statistic: a fold model that was trained on none of these recordings."""
+    sums: HeadSums | None = None
+    """Saved statistic: what a head in closed form was solved from, the forget set's share already subtracted."""
     supplier: Callable[[], Retained] | None = field(default=None, repr=False)
     cache: dict[str, "object"] = field(default_factory=dict, repr=False)
     """Adversarial copies already made from the same model and forget set; see ``attack.cached``."""
