@@ -418,7 +418,14 @@ def test_settings(refused: Callable[..., str], place: Path, command: str, text: 
     path = place / "bad.toml"
     path.write_text(text, encoding="utf-8")
     line = [word for word in words(command, place) if word != "--config" and not str(word).endswith(".toml")]
+    line += ["--method", "amun"] if command == "forget" else []
     assert expected.format(path=path) in refused(*line, "--config", path)
+
+
+def test_settings_belong_to_a_method(refused: Callable[..., str], place: Path) -> None:
+    (place / "some.toml").write_text("max_steps = 3\n", encoding="utf-8")
+    said = refused(*words("forget", place), "--config", place / "some.toml")
+    assert "--config holds settings of one method (got --method auto); name the method too" in said
 
 
 def test_missing_settings(refused: Callable[..., str], place: Path) -> None:

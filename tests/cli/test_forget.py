@@ -32,6 +32,8 @@ def test_forgets_a_speaker(
         "00",
         "--out",
         tmp_path / "m",
+        "--method",
+        "amun",
         "--config",
         quick,
     ]
@@ -58,6 +60,8 @@ def test_text_says_the_verdict_and_where_the_report_is(
         "00",
         "--out",
         tmp_path / "m",
+        "--method",
+        "amun",
         "--config",
         quick,
     ]
@@ -87,7 +91,7 @@ def test_forgets_listed_utterances(affekt: Affekt, shared: Path, quick: Path, tm
     ids = tmp_path / name
     ids.write_text(("utterance\n" if name.endswith("csv") else "") + "00-anger-0\n00-sadness-1\n", encoding="utf-8")
     line = ["forget", shared / "model", shared / "corpus", "--utterances", ids, "--out", tmp_path / "m"]
-    report = json.loads(affekt(*line, "--config", quick, "--json", "--quiet").out)
+    report = json.loads(affekt(*line, "--method", "amun", "--config", quick, "--json", "--quiet").out)
     assert report["request"]["recordings"] == 2
     assert report["request"]["scope"] == "utterances"
 

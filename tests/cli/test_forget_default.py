@@ -3,8 +3,10 @@
 import inspect
 
 from affekt.cli.forget import forget
-from affekt.unlearning import DEFAULT_METHOD
+from affekt.reports import forget_with_report
+from affekt.reports.forget_report import AUTO
 
 
 def test_default_method() -> None:
-    assert inspect.signature(forget).parameters["method"].default == DEFAULT_METHOD
+    for function in (forget, forget_with_report):
+        assert inspect.signature(function).parameters["method"].default == AUTO

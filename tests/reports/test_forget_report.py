@@ -294,7 +294,8 @@ def test_a_model_without_a_record_is_taken_at_its_word(trained_folder: Any, tmp_
         ({"utterances": ["s1-joi-0"]}, DataError, "did you mean 's1-joy-0'"),
         ({"utterances": []}, DataError, "list of utterances is empty"),
         ({"speaker": "s1", "method": "oblivion"}, ConfigError, "unknown method 'oblivion'"),
-        ({"speaker": "s1", "settings": {"stopp": "zero"}}, ConfigError, "did you mean 'stop'"),
+        ({"speaker": "s1", "method": "amun", "settings": {"stopp": "zero"}}, ConfigError, "did you mean 'stop'"),
+        ({"speaker": "s1", "settings": {"stop": "zero"}}, ConfigError, "settings are for one method"),
     ],
 )
 def test_refusals_leave_nothing(

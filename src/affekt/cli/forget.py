@@ -18,7 +18,7 @@ def forget(
     out: Path,
     speaker: str | None = None,
     utterances: Path | None = None,
-    method: str = "amun",
+    method: str = "auto",
     config: Path | None = None,
     retrained: Path | None = None,
     seed: Annotated[int, Parameter(validator=validators.Number(gte=0, lt=2**31))] = 0,
@@ -37,8 +37,9 @@ def forget(
         speaker: Forget everything this speaker said.
         utterances: Forget these utterances: a file with one utterance id a line, or a .csv file with a column
             utterance.
-        method: amun, forget_set_alone, l2ul, boundary_shrink, gradient_ascent or random_labels; the references
-            retrain, finetune and random_labels_retained also read the rest of the corpus.
+        method: auto tries what the model allows, in a declared order, until its tests do not fail: for a model that
+            was trained --erasure-ready out_of_fold and kfac, for any model amun and gradient_ascent. Or the name of
+            one method; the references retrain, finetune and random_labels_retained also read the rest of the corpus.
         config: TOML file with settings that differ from the method's defaults.
         retrained: Directory of a model retrained without these recordings, to compare with.
         seed: Everything random follows from it.
@@ -48,12 +49,17 @@ def forget(
     from affekt.corpora import open_corpus
     from affekt.errors import ConfigError
     from affekt.reports import forget_with_report
+    from affekt.reports.forget_report import AUTO
     from affekt.unlearning import METHODS, method_config
 
     if (speaker is None) == (utterances is None):
         raise ConfigError("what to forget was not said once; give either --speaker ID or --utterances FILE.")
-    method_config(method)  # names the methods if there is no such
-    settings = None if config is None else overrides(read_toml(config), METHODS[method].Config, path=config)
+    settings = None
+    if method != AUTO:
+        method_config(method)  # names the methods if there is no such
+        settings = None if config is None else overrides(read_toml(config), METHODS[method].Config, path=config)
+    elif config is not None:
+        raise ConfigError("--config holds settings of one method (got --method auto); name the method too.")
     with output.progress() as progress:
         report = forget_with_report(
             model,

@@ -148,7 +148,7 @@ def _forgotten(content: Mapping[str, Any]) -> str:
     material = "these recordings and some saved averages only"
     if "retained data" in method["needs"]:
         material = "these recordings and all other training recordings"
-    elif "saved statistics" not in method["needs"]:
+    elif not {"saved statistics", "erasure-ready statistics"} & set(method["needs"]):
         material = "these recordings only"
     return (
         start + f"The model had learned from {trained} of them. They were forgotten with the method "
@@ -331,6 +331,10 @@ def _appendix(content: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("What the method was given", ", ".join(method["needs"])),
         ("Random seed", str(method["seed"])),
     ]
+    attempts = content.get("attempts", [])
+    if len(attempts) > 1:
+        tried = "; ".join(f"{one['method']}: {one['verdict']}" for one in attempts)
+        rows.append(("Methods tried, in order", tried))
     run = method["run"]
     if run:
         rows += [

@@ -4,11 +4,11 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from affekt.corpora import Corpus
 from affekt.encoders import chosen_cache
-from affekt.errors import DataError
+from affekt.errors import ConfigError, DataError
 from affekt.files import check_new_folder, new_folder, write_json, write_text
 from affekt.models import EmotionModel, tensor_digest
 from affekt.reports.evidence import Evidence, gather
@@ -18,6 +18,7 @@ from affekt.reports.verdict import MINIMUM_COUNT, SUCCESS, TESTS, VERDICTS, unte
 from affekt.training import Progress, run_record
 from affekt.types import PathLike
 from affekt.unlearning import DEFAULT_METHOD, METHODS, ForgetResult, Needs, Retained, forget, method_config
+from affekt.unlearning.auto import candidates
 from affekt.unlearning.erasing import erased_record
 from affekt.unlearning.harness import expected_loss
 
@@ -42,17 +43,48 @@ class ForgetReport:
 
     @property
     def summary(self) -> list[str]:
-        """Four lines of plain text: the verdict, what was forgotten, what it cost, what the tests said."""
+        """Lines of plain text: the verdict, what was forgotten, what it cost, what the tests said, what was tried."""
         return [
             f"{self.verdict}: {VERDICTS[self.verdict]}",
             _forgotten_line(self.content),
             _quality_line(self.content),
             _tests_line(self.content),
+            *_attempts_line(self.content),
         ]
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values."""
         return self.content
+
+
+AUTO: Final = "auto"
+"""The word for letting affekt choose the method."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Attempt:
+    """One method tried."""
+
+    name: str
+    result: ForgetResult
+    evidence: Evidence
+    target: float | None
+    verdict: str
+
+    @property
+    def failures(self) -> int:
+        """How many tests failed."""
+        return sum(test["passed"] is False for test in self.evidence.tests)
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return {
+            "method": self.name,
+            "verdict": self.verdict,
+            "stopped": self.result.log.stopped,
+            "seconds": self.result.seconds,
+            "failed_tests": [test["test"] for test in self.evidence.tests if test["passed"] is False],
+        }
 
 
 def forget_with_report(
@@ -62,7 +94,7 @@ def forget_with_report(
     *,
     speaker: str | None = None,
     utterances: Sequence[str] | None = None,
-    method: str = DEFAULT_METHOD,
+    method: str = AUTO,
     settings: dict[str, Any] | None = None,
     seed: int = 0,
     retrained: PathLike | None = None,
@@ -79,7 +111,9 @@ def forget_with_report(
         out: a new folder: the model, ``run.json``, ``report.html`` and ``report.json``.
         speaker: forget all of one speaker ...
         utterances: ... or these utterances.
-        method: a key of ``affekt.unlearning.METHODS``.
+        method: a key of ``affekt.unlearning.METHODS``; or ``auto``, which tries the forget-only methods that what
+            training saved allows, in the order of :func:`affekt.unlearning.auto.candidates`, until the tests of one
+            do not fail, and lists every attempt in the report.
         settings: settings of the method that differ from its defaults; ``attack`` may be a mapping.
         seed: everything random flows from it.
         retrained: directory of a model trained without the requested recordings, to stand beside.
@@ -92,38 +126,63 @@ def forget_with_report(
     """
     started = time.perf_counter()
     out = check_new_folder(out)
-    config = method_config(method, **(settings or {}))
+    if method == AUTO:
+        if settings:
+            raise ConfigError("settings are for one method (got the method auto); name a method or leave them out.")
+    else:
+        method_config(method, **(settings or {}))
     tell = progress or (lambda message, done, total: None)
     tell("reading the request", 0, 4)
     before = EmotionModel.from_pretrained(model)
+    if not before.classes:
+        raise ConfigError(
+            "a model of attributes alone cannot be made to forget (it has no emotions); a model of emotions was "
+            "expected; train one with emotions = true."
+        )
     request, others = read_request(before, corpus, speaker=speaker, utterances=utterances)
     reference = None if retrained is None else _reference(retrained, before, request)
     training = read_training(model)
 
-    result: ForgetResult | None = None
-    evidence: Evidence | None = None
-    after = before
-    target: float | None = None
+    tried: list[_Attempt] = []
+    names: tuple[str, ...] = () if method == AUTO else (method,)
     if request.trained:
-        rest: Rest | None = None
-        retained: Retained | None = None
-        if Needs.RETAINED_DATA in METHODS[method].NEEDS:
-            tell("reading the data that stay", 1, 4)
-            rest = rest_of(before, others)
-            retained = retained_data(before, request, rest, training)
-        tell(f"forgetting with {method}", 1, 4)
         forget_set = request.forget_set(before)
-        result = forget(
-            before, forget_set, method=method, config=config, scope=request.scope, retained=retained, seed=seed
-        )
-        if not isinstance(result.model, EmotionModel):
-            raise TypeError(f"{method} gave no EmotionModel")
-        after = result.model
-        target = expected_loss(before, request.scope, result.log.loss_before)
-        tell("measuring", 2, 4)
-        rest = rest or rest_of(before, others)
-        models = {"before": before, "after": after} | ({} if reference is None else {"retrained": reference})
-        evidence = gather(models, request, rest, target=target, seed=seed)
+        if method == AUTO:
+            names = candidates(before, forget_set, request.scope)
+        rest: Rest | None = None
+        for name in names:
+            retained: Retained | None = None
+            if Needs.RETAINED_DATA in METHODS[name].NEEDS:
+                tell("reading the data that stay", 1, 4)
+                rest = rest or rest_of(before, others)
+                retained = retained_data(before, request, rest, training)
+            tell(f"forgetting with {name}", 1, 4)
+            config = method_config(name, **(settings or {}))
+            result = forget(
+                before, forget_set, method=name, config=config, scope=request.scope, retained=retained, seed=seed
+            )
+            if not isinstance(result.model, EmotionModel):
+                raise TypeError(f"{name} gave no EmotionModel")
+            target = expected_loss(before, request.scope, result.log.loss_before, forget_set=forget_set)
+            tell("measuring", 2, 4)
+            rest = rest or rest_of(before, others)
+            models = {"before": before, "after": result.model}
+            models |= {} if reference is None else {"retrained": reference}
+            evidence = gather(models, request, rest, target=target, seed=seed)
+            said = verdict(evidence.tests, method=name, trained=len(request.trained))
+            tried.append(_Attempt(name=name, result=result, evidence=evidence, target=target, verdict=said))
+            if said in SUCCESS:
+                break
+    # when every attempt failed, the one that failed fewest tests; the first of these
+    chosen = min(tried, key=lambda one: (one.verdict not in SUCCESS, one.failures), default=None)
+    name = chosen.name if chosen is not None else (DEFAULT_METHOD if method == AUTO else method)
+    evidence_found = None if chosen is None else chosen.evidence
+    target_found = None if chosen is None else chosen.target
+    found = verdict([], method=name, trained=0) if chosen is None else chosen.verdict
+    after = before
+    if chosen is not None and isinstance(chosen.result.model, EmotionModel):
+        after = chosen.result.model
+    config = method_config(name, **(settings or {}))
     before_digest = tensor_digest(before)
     if after.erasure is not None:
         # also what was only held out, or served to choose or to test: nothing may say any more that it was there
@@ -134,8 +193,8 @@ def forget_with_report(
         if after is before:
             after = EmotionModel.from_pretrained(model)
         after.erasure = erasure
-    tests = evidence.tests if evidence else [untested(test, "there was nothing to forget") for test in TESTS]
-    found = verdict(tests, method=method, trained=len(request.trained))
+    nothing = [untested(test, "there was nothing to forget") for test in TESTS]
+    tests = nothing if evidence_found is None else evidence_found.tests
     tell("writing the report", 3, 4)
     content: dict[str, Any] = {
         "format": "affekt-forget-report",
@@ -143,7 +202,8 @@ def forget_with_report(
         "verdict": found,
         "verdict_in_words": VERDICTS[found],
         "request": _request_json(request),
-        "method": _method_json(method, asdict(config), result, seed=seed),
+        "method": _method_json(name, asdict(config), None if chosen is None else chosen.result, seed=seed),
+        "attempts": [attempt.to_json() for attempt in tried],
         "model": {
             "family": before.config.family,
             "classes": list(before.classes),
@@ -153,16 +213,18 @@ def forget_with_report(
             "deletions_before": sum(entry.get("event") == "deletion" for entry in before.config.history),
             "training": _training_json(before),
         },
-        "target_loss": target,
+        "target_loss": target_found,
         "chance": 1.0 / len(before.classes),
         "tests": tests,
-        "scores": evidence.scores if evidence else None,
-        "not_tested": evidence.not_tested if evidence else ["Everything: there was nothing to forget."],
+        "scores": None if evidence_found is None else evidence_found.scores,
+        "not_tested": ["Everything: there was nothing to forget."]
+        if evidence_found is None
+        else evidence_found.not_tested,
         "seconds": time.perf_counter() - started,
     }
     record = run_record(
         "forget",
-        method=method,
+        method=name,
         config=asdict(config),
         scope=request.scope,
         seed=seed,
@@ -172,7 +234,7 @@ def forget_with_report(
         **({} if training is None else {"training": training.to_json()}),
     )
     content["environment"] = {key: record[key] for key in ("affekt", "code_sha256", "python", "platform", "packages")}
-    page = forget_page(content, evidence)
+    page = forget_page(content, evidence_found)
     with new_folder(out) as folder:
         after.write_into(folder)
         write_json(folder / "run.json", record)
@@ -292,3 +354,11 @@ def _quality_line(content: Mapping[str, Any]) -> str:
 def _tests_line(content: Mapping[str, Any]) -> str:
     words = {True: "passed", False: "failed", None: "not tested"}
     return "Tests: " + "; ".join(f"{test['test']}: {words[test['passed']]}" for test in content["tests"]) + "."
+
+
+def _attempts_line(content: Mapping[str, Any]) -> list[str]:
+    attempts = content["attempts"]
+    if len(attempts) < 2:
+        return []
+    tried = "; ".join(f"{one['method']}: {one['verdict']}" for one in attempts)
+    return [f"Methods tried, in their declared order: {tried}."]

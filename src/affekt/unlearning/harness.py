@@ -17,21 +17,29 @@ from affekt.errors import ConfigError, DataError, ProtocolError
 from affekt.models import EmotionModel
 from affekt.unlearning import (
     amun,
+    bad_teacher,
     boundary_shrink,
     exact,
     finetune,
+    fold_swap,
     forget_set_alone,
     gradient_ascent,
+    head_newton,
+    jit,
     kfac,
     l2ul,
+    negmerge,
     out_of_fold,
     random_labels,
     random_labels_retained,
     retrain,
+    salun,
+    scrub,
+    ssd,
 )
 from affekt.unlearning.descent import MethodLog
-from affekt.unlearning.erasing import SavedShare, erased_record, saved_share
-from affekt.unlearning.material import ForgetSet, Material, Needs, Retained
+from affekt.unlearning.erasing import SavedShare, erased_record, known_names, saved_share
+from affekt.unlearning.material import ForgetSet, Material, Needs, Retained, teachers_loss
 
 __all__ = ["DEFAULT_METHOD", "METHODS", "ForgetResult", "Scope", "forget", "method_config"]
 
@@ -39,17 +47,25 @@ Scope = Literal["speaker", "utterances"]
 
 METHODS: dict[str, ModuleType] = {
     "amun": amun,
+    "bad_teacher": bad_teacher,
     "boundary_shrink": boundary_shrink,
     "exact": exact,
     "finetune": finetune,
+    "fold_swap": fold_swap,
     "forget_set_alone": forget_set_alone,
     "gradient_ascent": gradient_ascent,
+    "head_newton": head_newton,
+    "jit": jit,
     "kfac": kfac,
     "l2ul": l2ul,
+    "negmerge": negmerge,
     "out_of_fold": out_of_fold,
     "random_labels": random_labels,
     "random_labels_retained": random_labels_retained,
     "retrain": retrain,
+    "salun": salun,
+    "scrub": scrub,
+    "ssd": ssd,
 }
 """Name -> module with ``NEEDS``, ``Config`` and ``unlearn(model, material, config, *, seed)``."""
 
@@ -203,12 +219,20 @@ def saved_gap(model: EmotionModel, scope: Scope) -> float | None:
     return target - model.erasure.trained.loss
 
 
-def expected_loss(model: EmotionModel, scope: Scope, loss_before: float) -> float | None:
+def expected_loss(
+    model: EmotionModel, scope: Scope, loss_before: float, *, forget_set: ForgetSet | None = None
+) -> float | None:
     """What the loss of a forget set should be had the model never heard it, in nats; None if nothing was saved.
 
-    The loss before plus the saved gap between held-out and training recordings (not less than the loss before), which
-    keeps what is particular to these recordings; or the saved loss of held-out recordings where no gap is known.
+    The mean loss of models that never heard these recordings, if erasure-ready training saved what they say; else the
+    loss before plus the saved gap between held-out and training recordings (not less than the loss before), which keeps
+    what is particular to these recordings; or the saved loss of held-out recordings where no gap is known.
     """
+    if forget_set is not None and model.erasure is not None and model.erasure.statistics is not None:
+        names = known_names(model, forget_set)
+        logits = model.erasure.statistics.teachers(names, "across" if scope == "speaker" else "within")
+        if logits is not None:
+            return teachers_loss(logits, forget_set.labels)
     gap = saved_gap(model, scope)
     return saved_target(model, scope) if gap is None else loss_before + max(0.0, gap)
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from affekt.errors import ConfigError
 from affekt.unlearning.descent import MethodLog, state_of
-from affekt.unlearning.material import LearnedPart, Material, Needs
+from affekt.unlearning.material import LearnedPart, Material, Needs, teachers_loss
 from affekt.unlearning.natural_gradient import NaturalDirection, move, snapshot
 
 __all__ = ["NEEDS", "PAPER", "Config", "unlearn"]
@@ -120,11 +120,7 @@ def unlearn(model: torch.nn.Module, material: Material, config: Config, *, seed:
 def _target(material: Material, config: Config, loss_before: float) -> float:
     """The mean loss to aim at."""
     if config.target == "teachers" and material.teachers is not None:
-        losses = torch.nn.functional.cross_entropy(
-            material.teachers.double().transpose(1, 2),  # (N, K, R)
-            material.forget_set.labels.unsqueeze(1).expand(-1, material.teachers.shape[1]),
-        )
-        return float(losses)
+        return teachers_loss(material.teachers, material.forget_set.labels)
     if material.target_gap is not None:
         return loss_before + max(0.0, material.target_gap)
     if material.target_loss is not None:

@@ -16,7 +16,7 @@ from affekt.models.saved_statistics import FoldModel
 from affekt.training import FeatureStore, TrainConfig, pad_features, with_classes
 from affekt.types import IntArray, Waveform
 
-__all__ = ["ForgetSet", "LearnedPart", "Material", "Needs", "Retained"]
+__all__ = ["ForgetSet", "LearnedPart", "Material", "Needs", "Retained", "teachers_loss"]
 
 
 class Needs(StrEnum):
@@ -126,6 +126,12 @@ class Material:
                 "them, and only when the caller has them; pass retained= or choose a forget-only method."
             )
         return self.supplier()
+
+
+def teachers_loss(logits: Tensor, labels: Tensor) -> float:
+    """Mean cross-entropy, nats, of the R teachers of each recording: logits (N, R, K), labels (N,)."""
+    repeated = labels.unsqueeze(1).expand(-1, logits.shape[1])
+    return float(nn.functional.cross_entropy(logits.double().transpose(1, 2), repeated))
 
 
 class LearnedPart:
