@@ -23,7 +23,7 @@ ANY_MODULE = [name for name in FORGET_ONLY if Needs.ERASURE_STATISTICS not in ME
 ITERATIVE = [name for name in METHODS if name != "retrain"]
 FIELDS = ("Title", "Authors", "Year", "arXiv", "Official code", "Paper", "Reading", "Deviations", "Reproduces")
 
-DRAWS_NOTHING = ("amun", "boundary_shrink", "gradient_ascent", "kfac", "out_of_fold")
+DRAWS_NOTHING = ("amun", "boundary_shrink", "fold_swap", "gradient_ascent", "kfac", "negmerge", "out_of_fold", "ssd")
 """With one batch, or always: the seed is not used."""
 
 # settings that suit the toy, and the share of the other recordings that must still be recognised afterwards
@@ -32,7 +32,9 @@ TOY: dict[str, tuple[dict[str, Any], float]] = {
     "boundary_shrink": ({"epsilon": 0.05}, 0.98),
     "forget_set_alone": ({"elastic_weight": 0.01}, 0.98),
     "gradient_ascent": ({}, 0.9),
+    "jit": ({}, 0.6),
     "l2ul": ({"elastic_weight": 0.01}, 0.98),
+    "negmerge": ({}, 0.98),
     "random_labels": ({}, 0.75),
 }
 
@@ -44,7 +46,8 @@ def test_contents_are_there_once() -> None:
 
 def test_the_methods() -> None:
     assert list(METHODS) == sorted(METHODS)
-    assert set(METHODS) - set(FORGET_ONLY) == {"finetune", "random_labels_retained", "retrain"}
+    references = {"bad_teacher", "finetune", "random_labels_retained", "retrain", "salun", "scrub"}
+    assert set(METHODS) - set(FORGET_ONLY) == references
     assert DEFAULT_METHOD in FORGET_ONLY
     assert set(TOY) == set(ANY_MODULE)
 
@@ -146,6 +149,7 @@ def test_methods_with_retained_data_must_be_given_them(name: str, trained: Emoti
 def settings_for(name: str) -> dict[str, Any]:
     known = {field.name for field in fields(METHODS[name].Config)}
     wanted = {"max_steps": 4, "stop": "steps", "tolerance": 1e-4, "attack": {"steps": 2, "copies": 1}}
+    wanted |= {"copies": 2, "tuning_steps": 2}
     return {key: value for key, value in wanted.items() if key in known}
 
 

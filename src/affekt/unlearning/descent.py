@@ -16,11 +16,32 @@ from torch import Tensor, nn
 from affekt.errors import ConfigError
 from affekt.unlearning.material import LearnedPart, Material
 
-__all__ = ["DescentConfig", "ForgetState", "MethodLog", "Stop", "descend", "minibatches", "random_relabels", "state_of"]
+__all__ = [
+    "REACHED",
+    "DescentConfig",
+    "ForgetState",
+    "MethodLog",
+    "Stop",
+    "descend",
+    "is_met",
+    "loss_goal",
+    "minibatches",
+    "random_relabels",
+    "state_of",
+]
 
 Stop = Literal["calibrated", "gap", "relabel-hit", "steps", "zero"]
 
 _TO_TARGET = ("calibrated", "gap")
+
+REACHED: dict[Stop, str] = {
+    "calibrated": "the mean loss on the forget set reached that of held-out recordings",
+    "gap": "the mean loss on the forget set rose by the gap between training and held-out recordings",
+    "relabel-hit": "every recording of the forget set was taken for its new label",
+    "steps": "all steps were made",
+    "zero": "no recording of the forget set was recognised any more",
+}
+"""What it means that a stop rule was met, in words."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,14 +148,7 @@ def descend(
     labels = material.forget_set.labels
     part.model.eval()
     before = state_of(part, items, labels)
-    target = material.target_loss
-    if config.stop == "gap":
-        target = None if material.target_gap is None else before.loss + max(0.0, material.target_gap)
-    if config.stop in _TO_TARGET and target is None:
-        raise ConfigError(
-            f"the stop rule {config.stop} needs the loss of held-out recordings (got none); a model trained by affekt "
-            "saves it; pass target_loss= for the rule calibrated, or choose zero or steps."
-        )
+    target = loss_goal(config.stop, material, before.loss)
     if config.stop == "relabel-hit" and relabels is None:
         raise ConfigError("the stop rule relabel-hit needs a method that relabels; choose calibrated, zero or steps.")
     parameters = [parameter for parameter in part.model.parameters() if parameter.requires_grad]
@@ -145,7 +159,7 @@ def descend(
         optimizer = torch.optim.SGD(parameters, lr=config.learning_rate, momentum=0.9)
     trace: list[float] = []
     now = before
-    reached = _met(config.stop, now, target, relabels)
+    reached = is_met(config.stop, now, target, relabels)
     diverged = False
     started = time.perf_counter()
     while not reached and not diverged and len(trace) < config.max_steps:
@@ -163,23 +177,16 @@ def descend(
         if diverged:
             _assign(parameters, previous)
             now = state_of(part, items, labels)
-        reached = _met(config.stop, now, target, relabels)
+        reached = is_met(config.stop, now, target, relabels)
         if reached and config.stop in _TO_TARGET and target is not None:
             now = _bisect(part, items, labels, parameters, previous, target)
         trace.append(now.loss)
-    words = {
-        "calibrated": "the mean loss on the forget set reached that of held-out recordings",
-        "gap": "the mean loss on the forget set rose by the gap between training and held-out recordings",
-        "relabel-hit": "every recording of the forget set was taken for its new label",
-        "steps": "all steps were made",
-        "zero": "no recording of the forget set was recognised any more",
-    }
     reached = reached or (config.stop == "steps" and not diverged)
-    stopped = words[config.stop] if reached else f"the limit of {config.max_steps} steps was reached first"
+    stopped = REACHED[config.stop] if reached else f"the limit of {config.max_steps} steps was reached first"
     if diverged:
         stopped = "the loss was no longer a number; the last step was taken back (the learning rate may be too high)"
     if reached and not trace:
-        stopped = "nothing was done: " + words[config.stop] + " before the first step"
+        stopped = "nothing was done: " + REACHED[config.stop] + " before the first step"
     return MethodLog(
         stopped=stopped,
         reached=reached,
@@ -214,7 +221,25 @@ def state_of(part: LearnedPart, items: Sequence[Tensor], labels: Tensor) -> Forg
     )
 
 
-def _met(stop: Stop, state: ForgetState, target: float | None, relabels: Tensor | None) -> bool:
+def loss_goal(stop: Stop, material: Material, loss_before: float) -> float | None:
+    """The mean loss on the forget set that a stop rule aims at, nats; rules without one get the held-out loss.
+
+    Raises:
+        ConfigError: the rule needs a saved loss that is not there.
+    """
+    target = material.target_loss
+    if stop == "gap":
+        target = None if material.target_gap is None else loss_before + max(0.0, material.target_gap)
+    if stop in _TO_TARGET and target is None:
+        raise ConfigError(
+            f"the stop rule {stop} needs the loss of held-out recordings (got none); a model trained by affekt "
+            "saves it; pass target_loss= for the rule calibrated, or choose zero or steps."
+        )
+    return target
+
+
+def is_met(stop: Stop, state: ForgetState, target: float | None, relabels: Tensor | None = None) -> bool:
+    """Whether a stop rule says enough (``steps`` never does)."""
     if stop in _TO_TARGET and target is not None:
         return state.loss >= target
     if stop == "zero":

@@ -10,7 +10,7 @@ from affekt.training import is_held_out
 from affekt.unlearning.descent import DescentConfig, minibatches
 from affekt.unlearning.material import LearnedPart, Retained
 
-__all__ = ["RetainedConfig", "retained_loss"]
+__all__ = ["RetainedConfig", "retained_batches", "retained_loss"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,8 +21,10 @@ class RetainedConfig(DescentConfig):
     """Retained recordings a step."""
 
 
-def retained_loss(part: LearnedPart, retained: Retained, *, batch_size: int, seed: int) -> Callable[[], torch.Tensor]:
-    """A function that gives the cross-entropy of the next batch of retained training recordings.
+def retained_batches(
+    part: LearnedPart, retained: Retained, *, batch_size: int, seed: int
+) -> Callable[[], tuple[list[torch.Tensor], torch.Tensor]]:
+    """A function that gives features and labels of the next batch of retained training recordings.
 
     What was held out when the model was trained stays held out.
     """
@@ -35,9 +37,19 @@ def retained_loss(part: LearnedPart, retained: Retained, *, batch_size: int, see
     labels = torch.as_tensor(corpus.labels())
     batches = minibatches(len(rows), batch_size, seed=seed + 2)
 
-    def next_loss() -> torch.Tensor:
+    def next_batch() -> tuple[list[torch.Tensor], torch.Tensor]:
         chosen = rows[next(batches).numpy()]
-        logits = part.logits([retained.train[int(row)] for row in chosen])
-        return torch.nn.functional.cross_entropy(logits, labels[chosen].to(part.device))
+        return [retained.train[int(row)] for row in chosen], labels[chosen].to(part.device)
+
+    return next_batch
+
+
+def retained_loss(part: LearnedPart, retained: Retained, *, batch_size: int, seed: int) -> Callable[[], torch.Tensor]:
+    """A function that gives the cross-entropy of the next of the :func:`retained_batches`."""
+    next_batch = retained_batches(part, retained, batch_size=batch_size, seed=seed)
+
+    def next_loss() -> torch.Tensor:
+        items, labels = next_batch()
+        return torch.nn.functional.cross_entropy(part.logits(items), labels)
 
     return next_loss
