@@ -33,6 +33,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "emo18": {"hidden": 8},
     "encoder": {"architecture": TINY_WHISPER, "train": "all"},
     "logmel-cnn": {"channels": (4, 6, 8), "width": 16},
+    "ridge": {},
     "zhao19": {"hidden": 8},
 }
 
@@ -183,7 +184,7 @@ def test_missing_directory(tmp_path: Path) -> None:
     [
         (
             {"family": "resnet", "classes": CLASSES},
-            "unknown model family 'resnet'; one of emo18, encoder, logmel-cnn, zhao19",
+            "unknown model family 'resnet'; one of emo18, encoder, logmel-cnn, ridge, zhao19",
         ),
         ({"family": "emo18", "classes": ("joy",)}, r"two or more different classes \(got \['joy'\]\)"),
         ({"family": "emo18", "classes": ("joy", "joy")}, "two or more different classes"),

@@ -36,6 +36,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "emo18": {"hidden": 16},
     "encoder": {"architecture": TINY_WHISPER, "train": "all"},
     "logmel-cnn": {"channels": (4, 6, 8), "width": 16, "n_mels": 40},
+    "ridge": {"n_mels": 20},
     "zhao19": {"hidden": 16},
 }
 

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from affekt.errors import CheckpointError
+from affekt.models.head_curvature import HeadCurvature, HeadTape
 
 __all__ = ["Curvature", "LayerFactors", "collect_curvature"]
 
@@ -46,6 +47,8 @@ class Curvature:
     """Squared gradients of every other weight, by its name, summed over recordings."""
     count: int
     """Recordings in the sums."""
+    head: HeadCurvature | None = None
+    """The last linear map's curvature without approximation, where it is small enough."""
 
     def without(self, other: "Curvature") -> "Curvature":
         """The sums less those of some recordings, computed under the same weights."""
@@ -64,6 +67,7 @@ class Curvature:
             },
             diagonal={name: (value - other.diagonal[name]).clamp_min(0.0) for name, value in self.diagonal.items()},
             count=self.count - other.count,
+            head=None if self.head is None or other.head is None else self.head.without(other.head),
         )
 
     def tensors(self) -> dict[str, Tensor]:
@@ -72,6 +76,8 @@ class Curvature:
         found |= {f"outputs/{name}": factors.outputs for name, factors in self.layers.items()}
         found |= {f"diagonal/{name}": value for name, value in self.diagonal.items()}
         found["count"] = torch.tensor(self.count)
+        if self.head is not None:
+            found[f"head/{self.head.name}"] = self.head.matrix
         return {
             name: value.float().contiguous() if value.is_floating_point() else value for name, value in found.items()
         }
@@ -85,6 +91,7 @@ class Curvature:
         """
         try:
             names = [name.partition("/")[2] for name in tensors if name.startswith("inputs/")]
+            heads = {name.partition("/")[2]: value for name, value in tensors.items() if name.startswith("head/")}
             return cls(
                 layers={
                     name: LayerFactors(inputs=tensors[f"inputs/{name}"], outputs=tensors[f"outputs/{name}"])
@@ -94,6 +101,7 @@ class Curvature:
                     name.partition("/")[2]: value for name, value in tensors.items() if name.startswith("diagonal/")
                 },
                 count=int(tensors["count"]),
+                head=next((HeadCurvature(name=name, matrix=value) for name, value in heads.items()), None),
             )
         except KeyError as error:
             raise CheckpointError(
@@ -126,8 +134,8 @@ class Preconditioner:
             pi = (max(scale_in, 1e-30) / max(scale_out, 1e-30)) ** 0.5
             root = damping**0.5
             self.inverses[name] = (
-                _inverse(outputs, root / pi).float(),
-                _inverse(inputs, root * pi).float(),
+                _inverse(outputs, root / pi).to(modules[name].weight.dtype),
+                _inverse(inputs, root * pi).to(modules[name].weight.dtype),
             )
 
     def __call__(self, gradients: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -167,6 +175,8 @@ def collect_curvature(
     covered = {f"{name}.{part}" for name in layers for part in ("weight", "bias")}
     others = {name: p for name, p in model.named_parameters() if p.requires_grad and name not in covered}
     tape = _Tape(layers)
+    last = HeadTape(layers)
+    head: HeadCurvature | None = None
     sums: dict[str, LayerFactors] = {}
     diagonal = {name: torch.zeros_like(parameter) for name, parameter in others.items()}
     count = 0
@@ -174,6 +184,10 @@ def collect_curvature(
         for features, lengths in batches:
             logits = classify(features, lengths)
             probabilities = logits.detach().softmax(1)
+            if (matrix := last.matrix(logits)) is not None and (head is not None or not count):
+                head = HeadCurvature(name=last.name, matrix=matrix if head is None else head.matrix + matrix)
+            else:  # of all recordings, or not at all
+                head = None
             names = list(tape.outputs)
             moments: dict[str, Tensor] = {}
             active: dict[str, Tensor] = {}
@@ -210,11 +224,12 @@ def collect_curvature(
             count += len(logits)
     finally:
         tape.close()
+        last.close()
     for name, value in model.named_parameters():  # a layer no gradient reaches has only a diagonal, of zeros
         layer = name.rpartition(".")[0]
         if value.requires_grad and layer in layers and layer not in sums:
             diagonal[name] = torch.zeros_like(value)
-    return Curvature(layers=sums, diagonal={name: x.detach() for name, x in diagonal.items()}, count=count)
+    return Curvature(layers=sums, diagonal={name: x.detach() for name, x in diagonal.items()}, count=count, head=head)
 
 
 class _Tape:

@@ -163,6 +163,8 @@ def fit(
     """
     started = time.perf_counter()
     _check_sides(model, train, dev)
+    if isinstance(model.network, RidgeNetwork):
+        _check_solvable(config)
     accelerator = accelerator or make_accelerator()
     train_store, dev_store = stores or tuple(
         FeatureStore(model, corpus, memory_gib=config.memory_gib / 2) for corpus in (train, dev)
@@ -205,7 +207,6 @@ def fit(
     model.to(device)
     objective.to(device)
     if isinstance(model.network, RidgeNetwork):
-        _check_solvable(config)
         model.network.solve(head_sums(model, train_store, targets.labels, rows))
         scores = _dev_scores(model, dev_store, dev_targets, objective)
         state = _RunState(best=learned_state(model), epoch=config.epochs, best_epoch=1, history=[scores])
