@@ -159,7 +159,7 @@ def test_an_empty_corpus(trained: EmotionModel, tone_split: Split) -> None:
 
 
 def test_what_is_refused(trained: EmotionModel, forget_set: ForgetSet, tone_split: Split, toy: Any) -> None:
-    with pytest.raises(ConfigError, match="unknown method 'forget'; one of amun, boundary_shrink, "):
+    with pytest.raises(ConfigError, match="unknown method 'forget'; one of amun, bad_teacher, "):
         forget(trained, forget_set, method="forget")
     with pytest.raises(ConfigError, match=r"the settings are a Config; amun\.Config was expected"):
         forget(trained, forget_set, method="amun", config=quick())

@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
+import torch
 
 from affekt.corpora import Split
 from affekt.errors import ProtocolError
 from affekt.models import EmotionModel, tensor_digest
 from affekt.training import TrainConfig, build_model, fit, is_held_out
 from affekt.unlearning import ForgetSet, Retained, forget, method_config
+from affekt.unlearning.material import LearnedPart
 
 
 def test_with_everything_retained_and_the_same_start_it_is_the_original(
@@ -60,6 +62,30 @@ def test_a_new_start_holds_out_the_same_utterances(
     )
     assert set(fitted.heldout_rows) == seeds[0]
     assert tensor_digest(result.model) == tensor_digest(fresh)
+
+
+def test_what_is_saved_afterwards_is_of_the_new_weights(
+    ready: EmotionModel, forget_set: ForgetSet, retained: Retained
+) -> None:
+    """Not the old means less the forget set, and no curvature of weights that are gone."""
+    model = forget(ready, forget_set, method="retrain", retained=retained).model
+    assert isinstance(model, EmotionModel)
+    assert model.erasure is not None
+    assert model.erasure.trained is not None
+    names = retained.train.corpus.table["utterance"].to_list()
+    rows = [int(row) for row in retained.rows if not is_held_out(names[row], seed=1, fraction=0.15)]
+    logits = LearnedPart(model).all_logits([retained.train[row] for row in rows]).double()
+    labels = torch.as_tensor(np.asarray(retained.train.corpus.labels())[rows])
+    assert model.erasure.trained.utterances == len(rows)
+    assert model.erasure.trained.loss == pytest.approx(
+        float(torch.nn.functional.cross_entropy(logits, labels)), abs=1e-5
+    )
+    assert sum(one.utterances for one in model.erasure.trained.by_class.values()) == len(rows)
+    assert model.erasure.statistics is not None
+    assert model.erasure.statistics.curvature is None
+    gone = {model.erasure.commitment(waveform) for waveform in forget_set.waveforms}
+    assert not gone & set(model.erasure.statistics.names)
+    assert not gone & set().union(*model.erasure.commitments.values())
 
 
 def test_other_modules_cannot_be_retrained(toy: object, retained: Retained, forget_set: ForgetSet) -> None:

@@ -52,9 +52,12 @@ def unlearn(model: torch.nn.Module, material: Material, config: Config, *, seed:
     )
     model.load_state_dict(fresh.state_dict())
     if model.erasure is not None and fresh.erasure is not None:
-        # the saved losses belong to the weights; the next deletion aims at these
+        # saved losses and curvature belong to the weights; these losses were measured without the forget set, whose
+        # commitments go first so that nothing of it is subtracted from them later
         losses = {name: getattr(fresh.erasure, name) for name in ("within", "across", "trained")}
-        model.erasure = replace(model.erasure, **losses)
+        model.erasure = replace(model.erasure.without(list(material.forget_set.waveforms)), **losses)
+        if (statistics := model.erasure.statistics) is not None:
+            model.erasure = replace(model.erasure, statistics=replace(statistics, curvature=None))
     after = state_of(part, items, material.forget_set.labels)
     return MethodLog(
         stopped=f"trained for {fitted.epochs} epochs",
