@@ -229,14 +229,14 @@ def audited(
 ) -> dict[str, AuditReport]:
     """The verdict on every model; ``rows`` are out-of-fold logits that stand in for the references' answers."""
 
-    def answers(where: np.ndarray[Any, Any], after: nn.Module, *, forgotten: bool) -> Answers:
+    def answers(where: np.ndarray[Any, Any], after: nn.Module, *, forgotten: bool, people: bool = False) -> Answers:
         others = None if rows is not None else np.stack([data.answers(model, where) for model in references])
         return Answers(
             labels=data.labels[where],
             before=data.answers(models["original"], where),
             after=data.answers(after, where),
             references=rows[:, where] if rows is not None and forgotten else others,
-            speakers=speaker_numbers(list(data.speakers[where])) if not forgotten else None,
+            speakers=speaker_numbers(list(data.speakers[where])) if people else None,
         )
 
     items = {
@@ -260,13 +260,13 @@ def audited(
         sets = Sets(
             forget=answers(found.forget, model, forgotten=True),
             others=answers(found.others, model, forgotten=False),
-            test=answers(found.test, model, forgotten=False),
+            test=answers(found.test, model, forgotten=False, people=True),
             composite=composite,
         )
         probes: list[Item] = (
             [] if first is None else probe_items(first, probe(model), beside, recordings=len(found.forget))
         )
-        reports[name] = judge(sets, tier="T1", probes=probes, seed=seed)
+        reports[name] = judge(sets, tier="T1", probes=probes, informed=False, seed=seed)
     return reports
 
 
@@ -321,6 +321,28 @@ def main(encoder: str, corpus: str, out: str, draws: int = 60, references: int =
     torch.set_num_threads(1)
     began = time.perf_counter()
     data, digest = read(encoder, corpus)
+    words = [
+        "python",
+        "benchmarks/audit_of_audit.py",
+        shown(encoder),
+        shown(corpus),
+        f"results/audit/{Path(corpus).name}",
+    ]
+    record = run_record(
+        "audit-of-audit",
+        command_line=shlex.join([*words, *map(str, (draws, references, first_seed))]),
+        config={
+            "recipe": RECIPE,
+            "hidden": HIDDEN,
+            "width": WIDTH,
+            "layer": LAYER,
+            "folds": FOLDS,
+            "references": references,
+            "first_seed": first_seed,
+        },
+        benchmark_sha256=hashlib.sha256(Path(__file__).read_bytes()).hexdigest(),
+        data_sha256=digest,
+    )
     sides, folds, rows = None, {}, []
     names = {True: f"out-of-fold rows, {references} repeats of {FOLDS} folds", False: f"{references} retrained models"}
     for number in range(draws):
@@ -363,36 +385,16 @@ def main(encoder: str, corpus: str, out: str, draws: int = 60, references: int =
                             "shift": report.item("mean z of phi").estimate,
                         }
                     )
-        print(f"{number + 1} of {draws} draws, {time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
-    words = [
-        "python",
-        "benchmarks/audit_of_audit.py",
-        *map(str, (shown(encoder), shown(corpus), "results/audit/" + Path(corpus).name, draws, references, first_seed)),
-    ]
-    content = run_record(
-        "audit-of-audit",
-        command_line=shlex.join(words),
-        config={
-            "recipe": RECIPE,
-            "hidden": HIDDEN,
-            "width": WIDTH,
-            "layer": LAYER,
-            "folds": FOLDS,
-            "draws": draws,
-            "references": references,
-            "first_seed": first_seed,
-        },
-        benchmark_sha256=hashlib.sha256(Path(__file__).read_bytes()).hexdigest(),
-        data_sha256=digest,
-        table=table(rows),
-        rows=rows,
-        seconds=time.perf_counter() - began,
-    )
-    folder = Path(out)
+        sys.stderr.write(f"{number + 1} of {draws} draws, {time.perf_counter() - began:.0f} s\n")
+        save(Path(out), record, rows, number + 1, time.perf_counter() - began)
+
+
+def save(folder: Path, record: dict[str, Any], rows: list[dict[str, Any]], draws: int, seconds: float) -> None:
+    """Write what there is so far, after every draw."""
+    content = record | {"draws": draws, "table": table(rows), "rows": rows, "seconds": seconds}
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "results.json", content)
     (folder / "results.md").write_text(markdown(content), encoding="utf-8")
-    print(markdown(content))
 
 
 def shown(path: str) -> str:

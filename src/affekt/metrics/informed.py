@@ -97,7 +97,7 @@ def informed_attack(
     splitter = StratifiedKFold(min(folds, least), shuffle=True, random_state=seed)
     for learn, judge in splitter.split(values, truth):
         mean, scale = values[learn].mean(0), np.maximum(values[learn].std(0), 1e-12)
-        model = LogisticRegression(class_weight="balanced", max_iter=1000)
+        model = LogisticRegression(class_weight="balanced", solver="newton-cholesky")
         model.fit((values[learn] - mean) / scale, truth[learn])
         scores[judge] = model.decision_function((values[judge] - mean) / scale)
     return auc_interval(scores[: len(first)], scores[len(first) :], method="delong", level=level)

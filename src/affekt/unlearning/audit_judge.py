@@ -60,6 +60,7 @@ def judge(
     target: float | None = None,
     probes: Sequence[Item] = (),
     not_tested: Sequence[str] = (),
+    informed: bool = True,
     seed: int = 0,
 ) -> AuditReport:
     """Make every test that the answers allow, and draw the verdict.
@@ -70,6 +71,7 @@ def judge(
         target: mean loss that the forget set should have come to, nats; used without references.
         probes: items measured elsewhere, such as relearning.
         not_tested: what could not be tested, in words.
+        informed: also play the informed attacker, whose number is only shown.
         seed: of the resampling.
 
     Raises:
@@ -83,7 +85,7 @@ def judge(
     chosen: Tier = tier or ("T1" if sets.count >= LEAST_REFERENCES else "T0")
     items = population_items(sets, target=target, tier=chosen, seed=seed)
     if chosen == "T1":
-        items = [*reference_items(sets, seed=seed), *items]
+        items = [*reference_items(sets, informed=informed, seed=seed), *items]
     items += list(probes)
     kind = "" if chosen == "T0" else "models" if sets.composite == 1 else "out-of-fold"
     recordings = len(sets.forget.labels)

@@ -58,13 +58,19 @@ def penultimate(part: LearnedPart, items: Sequence[Tensor]) -> FloatArray:
         found.append(inputs[0].detach().cpu())
 
     handle = linear[-1].register_forward_pre_hook(keep)
+    rows: list[Tensor] = []
     try:
         with torch.no_grad():
-            rows = []
-            for item in items:  # one by one: whatever shape the features have, they belong to one recording
+            for start in range(0, len(items), 64):
+                batch = items[start : start + 64]
                 found.clear()
-                part.logits([item])
-                rows.append(found[-1].reshape(-1, found[-1].shape[-1]).mean(0))
+                part.logits(batch)
+                if found[-1].ndim == 2 and len(found[-1]) == len(batch):
+                    rows += list(found[-1])
+                    continue
+                for item in batch:  # one vector a frame: one by one, so that they belong to one recording
+                    part.logits([item])
+                    rows.append(found[-1].reshape(-1, found[-1].shape[-1]).mean(0))
     finally:
         handle.remove()
     return np.asarray(torch.stack(rows).double().numpy())

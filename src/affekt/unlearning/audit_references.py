@@ -60,7 +60,7 @@ def steadied(references: FloatArray, composite: int) -> FloatArray:
     return np.asarray(references + max(0.0, stretch - 1.0) * shifts[:, None] * scale, dtype=np.float64)
 
 
-def reference_items(sets: Sets, *, seed: int) -> list[Item]:
+def reference_items(sets: Sets, *, seed: int, informed: bool = True) -> list[Item]:
     """Items of tier T1 that need no more than the answers; there must be four references or more."""
     before, after, references = phi_table(sets.forget)
     references = steadied(references, sets.composite)
@@ -69,7 +69,8 @@ def reference_items(sets: Sets, *, seed: int) -> list[Item]:
     items += _shown(first, second)
     items += _lira(sets)
     if sets.whole and sets.others is not None:
-        items += [_rmia(sets, sets.others), _informed(sets, sets.others, seed=seed)]
+        items.append(_rmia(sets, sets.others))
+        items += [_informed(sets, sets.others, seed=seed)] if informed else []
     return items
 
 
