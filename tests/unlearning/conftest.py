@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from affekt.audio.batching import length_mask
 from affekt.corpora import Split
-from affekt.training import FeatureStore, TrainConfig, TrainReport
+from affekt.models import EmotionModel
+from affekt.training import ErasureConfig, FeatureStore, TrainConfig, TrainReport, train_split
 from affekt.unlearning import ForgetSet, Retained
 
 SIZE = 24
@@ -101,6 +102,18 @@ def toy_once() -> Toy:
 def toy(toy_once: Toy) -> Toy:
     """A copy, so that no test sees what another did."""
     return copy.deepcopy(toy_once)
+
+
+@pytest.fixture(scope="session")
+def ridge_report(tone_split: Split) -> TrainReport:
+    """A closed-form head that has learned the tones, seed 1, with the sums it was solved from."""
+    return train_split(tone_split, family="ridge", seed=1, erasure=ErasureConfig())
+
+
+@pytest.fixture
+def ridge_ready(ridge_report: TrainReport) -> EmotionModel:
+    """A copy of that model."""
+    return copy.deepcopy(ridge_report.model)
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ def compare(
         sizes: Numbers of utterances to forget, separated by commas; speaker is everything of one speaker.
         seeds: Trained models; each has its own test speakers.
         draws: Forget sets of every size for every seed.
-        model: Model family: logmel-cnn, emo18 or zhao19.
+        model: Model family: logmel-cnn, emo18, zhao19, encoder or ridge.
         config: TOML file with tables [train], [options] of the network and [methods.NAME], relearn_steps and
             retained_sample.
         workers: Processes that share the work.

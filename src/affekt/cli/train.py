@@ -34,8 +34,9 @@ def train(
     Args:
         corpus: A corpus folder, a .csv or .parquet table, or the word builtin.
         out: Model directory to write; it must not exist yet.
-        model: Model family: logmel-cnn, emo18, zhao19, or encoder.
-        encoder: For the family encoder: a folder with a pretrained speech encoder, or its name on the Hugging Face hub.
+        model: Model family: logmel-cnn, emo18, zhao19, encoder, or ridge.
+        encoder: For the families encoder and ridge: a folder with a pretrained speech encoder, or its name on the
+            Hugging Face hub.
         config: TOML file with training settings that differ from the family's recipe; [options] changes the network,
             [erasure] the folds of --erasure-ready.
         seed: Everything random follows from it, the choice of test speakers included.

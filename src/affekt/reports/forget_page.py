@@ -25,8 +25,8 @@ NOT_CLAIMED = (
 NBSP = "\N{NO-BREAK SPACE}"
 
 _EXPLANATION = {
-    "EXACT": "The new model was trained from the start on everything but these recordings, so they had no part in its "
-    "weights.",
+    "EXACT": "The new model is the one that training on everything but these recordings gives, so they had no part in "
+    "what it learned.",
     "APPROXIMATE_TESTED": "The model was changed so that it treats these recordings like speech it has never heard. "
     "All three tests below agree. This is evidence, not proof.",
     "APPROXIMATE_WEAK_EVIDENCE": "The model was changed and no test speaks against it, but at least one test could not "
@@ -42,7 +42,7 @@ _EXPLANATION = {
     "left as they were.",
 }
 _HEADLINE = {
-    "EXACT": "Forgotten: the model was retrained without these recordings",
+    "EXACT": "Forgotten: the model is as trained without these recordings",
     "APPROXIMATE_TESTED": "Forgotten, as far as the tests can tell",
     "APPROXIMATE_WEAK_EVIDENCE": "Probably forgotten, but the evidence is weak",
     "FAILED_UNDER_FORGOTTEN": "Not forgotten",

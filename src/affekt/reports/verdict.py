@@ -11,6 +11,7 @@ from typing import Any, Literal
 from affekt.metrics import Interval, OverForgetting
 
 __all__ = [
+    "EXACT_METHODS",
     "LOSS_TEST",
     "LOSS_TOLERANCE",
     "MINIMUM_COUNT",
@@ -41,6 +42,9 @@ MINIMUM_COUNT = 10
 """With fewer recordings on a side, the screen can fail a deletion but finding nothing does not count as evidence;
 and smaller counts of people's recordings are withheld."""
 
+EXACT_METHODS = ("exact", "retrain")
+"""Methods that forget by construction: what they give is what training without the recordings gives."""
+
 Verdict = Literal[
     "EXACT",
     "APPROXIMATE_TESTED",
@@ -52,7 +56,7 @@ Verdict = Literal[
 ]
 
 VERDICTS: dict[str, str] = {
-    "EXACT": "Forgotten by retraining: the model was built anew without these recordings.",
+    "EXACT": "Forgotten by construction: the model is what training without these recordings gives.",
     "APPROXIMATE_TESTED": "Forgotten, as far as the tests can tell: every test was made and passed.",
     "APPROXIMATE_WEAK_EVIDENCE": "Nothing found that speaks against forgetting, but not every test could be made.",
     "FAILED_UNDER_FORGOTTEN": "Not forgotten: the model still recognises these recordings as ones it has learned.",
@@ -73,12 +77,13 @@ def verdict(tests: Sequence[Mapping[str, Any]], *, method: str, trained: int) ->
 
     Args:
         tests: the records of :data:`TESTS`.
-        method: name of the method; ``retrain`` forgets by construction, so no test can speak against it.
+        method: name of the method; those of :data:`EXACT_METHODS` forget by construction, so no test can speak against
+            them.
         trained: how many of the requested recordings the model had been trained on.
     """
     if trained == 0:
         return "NOT_APPLICABLE"
-    if method == "retrain":
+    if method in EXACT_METHODS:
         return "EXACT"
     failures = {test["failure"] for test in tests if test["passed"] is False}
     # memory left over is the failure that harms the person, so it is named first
