@@ -6,9 +6,9 @@
 - :func:`compare`: all methods beside the retrained model
 
 Methods from the forget set alone: ``forget_set_alone``, ``l2ul``, ``amun``, ``boundary_shrink``, ``gradient_ascent``,
-``random_labels``, ``negmerge``, ``jit``; with what erasure-ready training saved besides: ``out_of_fold``, ``kfac``, ``ssd``,
-``fold_swap``. References with retained data: ``retrain``, ``finetune``, ``random_labels_retained``, ``scrub``, ``salun``,
-``bad_teacher``.
+``random_labels``, ``negmerge``, ``jit``; with what erasure-ready training saved besides: ``out_of_fold``, ``kfac``,
+``ssd``, ``fold_swap``, ``exact``. References with retained data: ``retrain``, ``finetune``, ``random_labels_retained``,
+``scrub``, ``salun``, ``bad_teacher``.
 """
 
 from affekt.unlearning.assess import Assessment, Gaps, Outputs, assess, compare_with, relearn
