@@ -1,5 +1,5 @@
 # Needs GNU make and Python 3.11 or newer; everything else goes into .venv.
-#   make demo    train on the built-in voices, forget one speaker, write the report
+#   make demo    train on the built-in voices, forget one speaker, write the report and a signed statement
 #   make test    all tests
 #   make check   static checks and the fast tests, before every commit
 #   make docs    the documentation, into docs/_build/html
@@ -57,7 +57,7 @@ clean:
 	find src tests docs benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamps are older than pyproject.toml when dependencies may have changed: then pip looks again.
-$(VENV)/.demo-stamp: EXTRAS := torch,voices
+$(VENV)/.demo-stamp: EXTRAS := sign,torch,voices
 $(VENV)/.test-stamp: EXTRAS := voices,test,docs
 $(VENV)/.demo-stamp $(VENV)/.test-stamp: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

@@ -57,7 +57,7 @@ def test_the_table_can_be_made_again_from_the_results(results: tuple[Path, dict[
     tables = [line.split("|") for line in text.splitlines() if line.startswith("| `")]
     names = [cells[1].strip() for cells in tables]
     assert names == ["`retrain`", "`original`", "`gradient_ascent`", "`random_labels:stop=zero`"] * 2
-    assert {len(cells) for cells in tables} == {22}
+    assert {len(cells) for cells in tables} == {23}
     assert content["data_sha256"] in text
     assert "1 training seeds × 1 draws" in text
     assert "0.333" in text

@@ -9,12 +9,12 @@ from affekt.corpora import Corpus
 from affekt.errors import AffektError
 from affekt.files import read_json
 from affekt.models import EmotionModel, tensor_digest
-from affekt.reports import demo
+from affekt.reports import demo, verify
 
 
 def test_the_whole_way(trained_folder: Any, tmp_path: Path, options: dict[str, Any]) -> None:
     words: list[str] = []
-    report = demo(
+    shown = demo(
         tmp_path / "out",
         seed=2,
         corpus=trained_folder.corpus,
@@ -22,11 +22,33 @@ def test_the_whole_way(trained_folder: Any, tmp_path: Path, options: dict[str, A
         options=options,
         progress=lambda message, done, total: words.append(message),
     )
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["forgotten", "model", "retrained"]
+    report = shown.report
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "demo.key",
+        "demo.key.pub",
+        "forgotten",
+        "ledger.jsonl",
+        "ledger.jsonl.head",
+        "model",
+        "retrained",
+        "statement",
+        "statement.request-key",
+    ]
+    assert shown.verification.succeeded
+    assert verify(
+        shown.statement_path,
+        model=tmp_path / "out" / "forgotten",
+        keys=[tmp_path / "out" / "demo.key.pub"],
+        ledger=tmp_path / "out" / "ledger.jsonl",
+    ).succeeded
+    model = EmotionModel.from_pretrained(tmp_path / "out" / "model")
+    assert model.erasure is not None
+    assert model.erasure.statistics is not None
+    assert report.content["attempts"][0]["method"] == "out_of_fold"
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
     assert report.report_path == tmp_path / "out" / "forgotten" / "report.html"
     assert report.report_path.is_file()
-    assert len(report.summary) == 4
+    assert len(report.summary) >= 4
     assert {word.split(":")[0] for word in words} >= {
         "training on everybody",
         "training without the person, for comparison",

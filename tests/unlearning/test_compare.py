@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from affekt.corpora import Corpus
+from affekt.corpora import Corpus, by_speaker, open_corpus
 from affekt.errors import ConfigError, DataError
+from affekt.models import EmotionModel
 from affekt.training import recipe
 from affekt.unlearning.compare import CompareConfig, compare, draw_forget_set
 
-TIMES = {"seconds", "time_ratio", "attack_seconds"}
+TIMES = {"seconds", "time_ratio", "time_ratio_from_recordings", "attack_seconds"}
 
 
 def config(folder: Path, **changes: Any) -> CompareConfig:
@@ -163,7 +164,7 @@ def test_draws_that_are_impossible(tone_corpus: Corpus) -> None:
     ("changes", "message"),
     [
         ({"forget": "all"}, "unknown way to draw 'all'; random or speaker"),
-        ({"sizes": ("0",)}, "unknown size '0'; a positive number or 'speaker'"),
+        ({"sizes": ("0",)}, "unknown size '0'; a positive number, 'speaker' or '3-speakers'"),
         ({"sizes": ("ten",)}, "unknown size 'ten'"),
         ({"draws": 0}, r"draws and seeds must be 1 or more \(got 0, 1\)"),
         ({"seeds": 0}, "draws and seeds must be 1 or more"),
@@ -175,3 +176,30 @@ def test_draws_that_are_impossible(tone_corpus: Corpus) -> None:
 def test_impossible_comparisons(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         config(tmp_path, **changes)
+
+
+def test_three_speakers_one_after_the_other(tone_folder: Path, tmp_path: Path) -> None:
+    what = config(
+        tone_folder,
+        methods=("gradient_ascent", "kfac"),
+        sizes=("2-speakers",),
+        erasure={"folds": 2},
+        settings={"gradient_ascent": {"max_steps": 3}},
+    )
+    rows = compare(what, tmp_path / "work")["rows"]
+    assert [row["method"] for row in rows] == ["retrain", "original", "gradient_ascent", "kfac"]
+    train = by_speaker(open_corpus(tone_folder), seed=0).train
+    gone = draw_forget_set(train, np.arange(len(train)), size="2-speakers", forget_from="random", seed=0, draw=0)
+    assert len({train.table["speaker"][int(row)] for row in gone}) == 2
+    assert all(0 < row["forgotten"] <= len(gone) for row in rows)
+    model = EmotionModel.from_pretrained(tmp_path / "work" / "original-0" / "model")
+    assert model.erasure is not None
+    assert model.erasure.statistics is not None
+    kfac = rows[3]
+    assert kfac["needs"] == ["erasure-ready statistics", "forget set", "saved statistics"]
+    assert kfac["time_ratio_from_recordings"] > kfac["time_ratio"] > 0
+
+
+def test_more_speakers_than_there_are(tone_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="9 speakers cannot be forgotten of"):
+        compare(config(tone_folder, sizes=("9-speakers",)), tmp_path / "work")

@@ -40,30 +40,34 @@ def compare(
         methods: Methods, separated by commas, with settings after colons (l2ul:stop=zero); a standard selection if not
             given.
         forget: Where the recordings to forget are drawn from: random, all speakers; speaker, one speaker a draw.
-        sizes: Numbers of utterances to forget, separated by commas; speaker is everything of one speaker.
+        sizes: Numbers of utterances to forget, separated by commas; speaker is everything of one speaker, 3-speakers
+            everything of three, one request after the other.
         seeds: Trained models; each has its own test speakers.
         draws: Forget sets of every size for every seed.
         model: Model family: logmel-cnn, emo18, zhao19, encoder or ridge.
         config: TOML file with tables [train], [options] of the network and [methods.NAME], relearn_steps and
-            retained_sample.
+            retained_sample. With a table [erasure], even an empty one, models are trained as by --erasure-ready.
         workers: Processes that share the work.
         output: How to show the result.
     """
     from affekt.cli.settings import check_keys, overrides, read_toml, subtable
     from affekt.models import FAMILIES
     from affekt.reports import compare_with_report
-    from affekt.training import TrainConfig, recipe
+    from affekt.training import ErasureConfig, TrainConfig, recipe
     from affekt.unlearning import METHODS
     from affekt.unlearning.compare import DEFAULT_METHODS, CompareConfig
 
     train, settings, probes = recipe(model), {}, {}
     if config is not None:
         values = read_toml(config)
-        tables = ("methods", "options", "train")
+        tables = ("erasure", "methods", "options", "train")
         check_keys(values, [*tables, "relearn_steps", "retained_sample"], path=config)
         plain = {key: value for key, value in values.items() if key not in tables}
         probes = overrides(plain, CompareConfig, path=config)
         options = subtable(values, "options", path=config)
+        if "erasure" in values:
+            found = subtable(values, "erasure", path=config)
+            probes["erasure"] = overrides(found, ErasureConfig, path=config, where="erasure.")
         probes["options"] = overrides(options, FAMILIES[model][1], path=config, where="options.")
         train = recipe(
             model, **overrides(subtable(values, "train", path=config), TrainConfig, path=config, where="train.")

@@ -24,6 +24,7 @@ _EXTRAS = {
     "onnx": "export",
     "onnxscript": "export",
     "onnxruntime": "onnx",
+    "cryptography": "sign",
 }
 """Module that may be missing -> the extra that brings it."""
 

@@ -54,12 +54,13 @@ class SavedStatistics:
     """Of a head that is solved from them: all it learned of the recordings that were trained on."""
 
     def teachers(self, names: Sequence[str], rule: FoldRule) -> Tensor | None:
-        """Logits (n, R, K) of models that never heard these recordings; None if one is not among the rows."""
+        """Logits (n, R, K) of models that never heard these recordings; None if one is not among the rows, or if there
+        were no folds of this kind."""
         row_of = {name: row for row, name in enumerate(self.names)}
-        if not all(name in row_of for name in names):
+        saved = self.across if rule == "across" else self.within
+        if not saved.shape[1] or not all(name in row_of for name in names):
             return None
-        rows = torch.tensor([row_of[name] for name in names], dtype=torch.int64)
-        return (self.across if rule == "across" else self.within)[rows]
+        return saved[torch.tensor([row_of[name] for name in names], dtype=torch.int64)]
 
     def clean_fold(self, names: Sequence[str]) -> FoldModel | None:
         """A kept fold model that was trained on none of these recordings."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from affekt.unlearning.compare import WHOLE_SPEAKER
+from affekt.unlearning.compare import WHOLE_SPEAKER, speakers_of
 
 __all__ = ["COLUMNS", "cell", "ordered", "size_title", "tabulate"]
 
@@ -24,7 +24,8 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "relearn_gap": ("relearn gap", "share"),
     "loss_gap": ("loss gap, nats", "share"),
     "seconds": ("seconds", "seconds"),
-    "time_ratio": ("times faster than retraining", "seconds"),
+    "time_ratio": ("times faster than retraining from features", "seconds"),
+    "time_ratio_from_recordings": ("times faster than retraining from recordings", "seconds"),
     "reached_share": ("stop rule met", "fraction"),
 }
 """Measure -> its heading and how it is written."""
@@ -61,8 +62,9 @@ LEGEND = (
     "AUC: how well losses (or confidences) tell forgotten recordings from recordings never heard. 0.5 is a coin; above "
     "is still remembered, below is forgotten so hard that it shows. Over-forgotten cells: where that screen says so.",
     "Relearned accuracy: on the forget set, after a short training on other data.",
-    "Seconds include the making of adversarial copies. Retraining is timed in the same process; ratios are averaged "
-    "geometrically.",
+    "Seconds include reading what was saved, the front end on the forget set and the making of adversarial copies. "
+    "Retraining is timed in the same process, from features that exist; from recordings, the front end's time for all "
+    "that is retrained on comes on top. Ratios are averaged geometrically.",
 )
 
 
@@ -94,6 +96,11 @@ def size_title(size: str, entries: Sequence[Mapping[str, Any]]) -> str:
     """A size in words."""
     cells = max((entry["cells"] for entry in entries), default=0)
     counted = f"{cells} cells" if cells != 1 else "1 cell"
+    if speakers_of(size) > 1:
+        return (
+            f"{speakers_of(size)} whole speakers, one request after the other "
+            f"({entries[0]['forgotten']:.0f} utterances on average; {counted})"
+        )
     if size == WHOLE_SPEAKER:
         return f"A whole speaker ({entries[0]['forgotten']:.0f} utterances on average; {counted})"
     return f"{size} utterance{'' if size == '1' else 's'} ({counted})"
@@ -112,8 +119,8 @@ def needs_retained(entry: Mapping[str, Any]) -> bool:
 
 def cell(entry: Mapping[str, Any], name: str) -> str:
     """One number with its interval; a dash where there is none."""
-    found, style = entry[name], COLUMNS[name][1]
-    if found is None or (name == "time_ratio" and entry["method"] == "original"):
+    found, style = entry.get(name), COLUMNS[name][1]
+    if found is None or (name.startswith("time_ratio") and entry["method"] == "original"):
         return "–"
     if style == "fraction":
         return f"{round(found['estimate'] * found['cells'])} of {found['cells']}"

@@ -1,16 +1,21 @@
-"""The whole story on synthetic voices: train, forget one speaker, compare with a retrained model, report."""
+"""The whole story on synthetic voices: train, forget one speaker, compare with a retrained model, report, sign."""
 
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from affekt.corpora import Corpus, Split, by_speaker, open_corpus
 from affekt.files import check_new_folder, new_folder
+from affekt.reports.certify import STATEMENT_FILE, Asked, certify
+from affekt.reports.dsse import new_signing_key
 from affekt.reports.forget_report import ForgetReport, forget_with_report
-from affekt.training import Progress, TrainConfig, recipe, train_split, write_trained
+from affekt.reports.verify import Verification, verify
+from affekt.training import ErasureConfig, Progress, TrainConfig, recipe, train_split, write_trained
 from affekt.types import PathLike
 
-__all__ = ["demo"]
+__all__ = ["Demonstration", "demo"]
 
 FAMILY = "logmel-cnn"
 
@@ -35,6 +40,21 @@ OPTIONS = {
 speakers: the recipe of ``affekt train`` leaves so little memory of a person that there is nothing to show."""
 
 
+ERASURE = ErasureConfig(folds=4, rules=("across",))
+"""Four models that each never heard a quarter of the speakers: what they say of that quarter is saved."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Demonstration:
+    """What the demonstration made."""
+
+    report: ForgetReport
+    statement_path: Path
+    """The signed statement."""
+    verification: Verification
+    """What checking it found."""
+
+
 def demo(
     out: PathLike,
     *,
@@ -43,11 +63,12 @@ def demo(
     config: TrainConfig | None = None,
     options: dict[str, Any] | None = None,
     progress: Progress | None = None,
-) -> ForgetReport:
-    """Train on the built-in corpus, forget one of the training speakers, and report.
+) -> Demonstration:
+    """Train on the built-in corpus, forget one of the training speakers, report, sign a statement and verify it.
 
-    Writes ``model`` (trained on everybody), ``retrained`` (the same recipe without that speaker) and ``forgotten``
-    (the model after forgetting, with ``report.html``).
+    Writes ``model`` (trained on everybody, erasure-ready), ``retrained`` (the same recipe without that speaker),
+    ``forgotten`` (the model after forgetting, with ``report.html``), ``statement`` (signed with a new ``demo.key``)
+    and ``ledger.jsonl``.
 
     Args:
         out: a new folder.
@@ -73,7 +94,13 @@ def demo(
             settings = config or RECIPE
             sizes = OPTIONS if options is None else options
             trained = train_split(
-                part, family=FAMILY, config=settings, options=sizes, seed=seed, progress=_step(name, tell)
+                part,
+                family=FAMILY,
+                config=settings,
+                options=sizes,
+                seed=seed,
+                erasure=ERASURE if name == "model" else None,
+                progress=_step(name, tell),
             )
             (folder / name).mkdir()
             write_trained(folder / name, trained, config=settings, seed=seed, data_sha256=corpus.digest)
@@ -86,8 +113,28 @@ def demo(
             retrained=folder / "retrained",
             progress=progress,
         )
-    return ForgetReport(
-        verdict=report.verdict, content=report.content, report_path=out / "forgotten" / report.report_path.name
+        tell("signing and verifying", 0, 1)
+        key, public = new_signing_key(folder / "demo.key")
+        certify(
+            folder / "forgotten",
+            before=folder / "model",
+            keys=[key],
+            out=folder / "statement",
+            ledger=folder / "ledger.jsonl",
+            asked=Asked(corpus=corpus, speaker=speaker),
+        )
+        verification = verify(
+            folder / "statement" / STATEMENT_FILE,
+            model=folder / "forgotten",
+            keys=[public],
+            ledger=folder / "ledger.jsonl",
+        )
+    return Demonstration(
+        report=ForgetReport(
+            verdict=report.verdict, content=report.content, report_path=out / "forgotten" / report.report_path.name
+        ),
+        statement_path=out / "statement" / STATEMENT_FILE,
+        verification=verification,
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from affekt.corpora import Split
 from affekt.errors import ConfigError, DataError
@@ -33,6 +34,9 @@ class ErasureConfig:
 
     folds: int = 5
     """Folds of utterances, and folds of speakers (no more than there are training speakers)."""
+    rules: tuple[FoldRule, ...] = ("within", "across")
+    """Kinds of folds: of utterances (``within``), for requests that leave other recordings of the person, and of
+    speakers (``across``), for requests of a whole person."""
     repeats: int = 1
     """How often all folds are drawn and trained anew: several teachers for every recording."""
     curvature: bool = True
@@ -45,6 +49,8 @@ class ErasureConfig:
             raise ConfigError(
                 f"folds is {self.folds} and repeats {self.repeats}; 2 and 1 or more were expected; change them."
             )
+        if not self.rules or not set(self.rules) <= {"within", "across"} or len(set(self.rules)) < len(self.rules):
+            raise ConfigError(f"rules are {list(self.rules)}; within, across or both were expected; correct them.")
 
 
 def fold_numbers(split: Split, rule: FoldRule, *, folds: int, seed: int, repeat: int) -> IntArray:
@@ -103,10 +109,9 @@ def erasure_statistics(
     names = [model.erasure.commitment(split.train.load(row, sample_rate=rate)) for row in range(len(split.train))]
     logits: dict[FoldRule, list[FloatArray]] = {"within": [], "across": []}
     kept: list[FoldModel] = []
-    rules: tuple[FoldRule, ...] = ("within", "across")
-    total, done = 2 * erasure.repeats * erasure.folds, 0
+    total, done = len(erasure.rules) * erasure.repeats * erasure.folds, 0
     for repeat in range(erasure.repeats):
-        for rule in rules:
+        for rule in erasure.rules:
             numbers = fold_numbers(split, rule, folds=erasure.folds, seed=seed, repeat=repeat)
             found = np.full((len(split.train), len(model.classes)), np.nan, np.float32)
             for fold in range(int(numbers.max()) + 1):
@@ -133,11 +138,16 @@ def erasure_statistics(
             logits[rule].append(found)
     return SavedStatistics(
         names=tuple(names),
-        within=torch.from_numpy(np.stack(logits["within"], axis=1)),
-        across=torch.from_numpy(np.stack(logits["across"], axis=1)),
+        within=_stacked(logits["within"], len(split.train), len(model.classes)),
+        across=_stacked(logits["across"], len(split.train), len(model.classes)),
         curvature=curvature_of(model, stores[0], fitted.trained_rows) if erasure.curvature else None,
         folds=tuple(kept),
     )
+
+
+def _stacked(logits: list[FloatArray], rows: int, classes: int) -> Tensor:
+    """R arrays (N, K) as one tensor (N, R, K)."""
+    return torch.from_numpy(np.stack(logits, axis=1)) if logits else torch.empty(rows, 0, classes)
 
 
 def curvature_of(

@@ -22,6 +22,7 @@ from affekt.files import read_json, removed_if_unused, write_json
 from affekt.metrics import match_non_members
 from affekt.models import EmotionModel
 from affekt.training import (
+    ErasureConfig,
     FeatureStore,
     Progress,
     TrainConfig,
@@ -70,7 +71,8 @@ class CompareConfig:
     forget: str = "random"
     """Where the N utterances of a draw come from: ``random``, all training speakers; ``speaker``, one of them."""
     sizes: tuple[str, ...] = ("1", "10", "50", "100", WHOLE_SPEAKER)
-    """Utterances to forget; ``speaker`` is all of one speaker."""
+    """Utterances to forget; ``speaker`` is all of one speaker, ``3-speakers`` all of three, one request after the
+    other."""
     draws: int = 3
     """Forget sets of each size for each seed."""
     seeds: int = 2
@@ -79,6 +81,8 @@ class CompareConfig:
     """Training recipe; None is the family's."""
     options: dict[str, Any] = field(default_factory=dict)
     """Sizes of the network and its augmentation that differ from the family's defaults."""
+    erasure: dict[str, Any] | None = None
+    """Settings of :class:`~affekt.training.ErasureConfig`, for methods that need what it saves; None saves nothing."""
     relearn_steps: int = 10
     """Steps of the relearning probe."""
     retained_sample: int = 256
@@ -90,12 +94,25 @@ class CompareConfig:
         if self.forget not in ("random", "speaker"):
             raise ConfigError(f"unknown way to draw {self.forget!r}; random or speaker was expected; choose one.")
         for size in self.sizes:
-            if size != WHOLE_SPEAKER and not (size.isdecimal() and int(size) > 0):
-                raise ConfigError(f"unknown size {size!r}; a positive number or {WHOLE_SPEAKER!r} was expected.")
+            if speakers_of(size) == 0 and not (size.isdecimal() and int(size) > 0):
+                raise ConfigError(
+                    f"unknown size {size!r}; a positive number, {WHOLE_SPEAKER!r} or '3-speakers' was expected; "
+                    "change it."
+                )
+        if self.erasure is not None:
+            ErasureConfig(**self.erasure)
         if self.draws < 1 or self.seeds < 1:
             raise ConfigError(f"draws and seeds must be 1 or more (got {self.draws}, {self.seeds}); change them.")
         for spec in map(parse_variant, self.methods):
             method_config(spec.name, **{**self.settings.get(spec.name, {}), **spec.changes})
+
+
+def speakers_of(size: str) -> int:
+    """How many whole speakers a size is; 0 for a number of utterances."""
+    if size == WHOLE_SPEAKER:
+        return 1
+    number, dash, word = size.partition("-")
+    return int(number) if dash and word == "speakers" and number.isdecimal() and int(number) > 1 else 0
 
 
 def draw_forget_set(
@@ -106,18 +123,22 @@ def draw_forget_set(
     Raises:
         DataError: there are too few trained utterances, or speakers, for this size.
     """
-    generator = np.random.default_rng([seed, draw, 0 if size == WHOLE_SPEAKER else int(size)])
+    whole = speakers_of(size)
+    generator = np.random.default_rng([seed, draw, 0 if whole else int(size)])
     speakers = np.asarray(corpus.table["speaker"].to_list())[trained]
-    if size == WHOLE_SPEAKER or forget_from == "speaker":
-        wanted = 1 if size == WHOLE_SPEAKER else int(size)
+    if whole or forget_from == "speaker":
+        wanted = 1 if whole else int(size)
         names, counts = np.unique(speakers, return_counts=True)
         names = names[counts >= wanted]
         if not len(names):
             raise DataError(f"no training speaker has {wanted} utterances; a smaller size was expected.")
         # one order of speakers for a seed, so that different draws take different speakers as long as there are any
         order = np.random.default_rng([seed, 77]).permutation(names)
-        pool = trained[speakers == order[draw % len(order)]]
-        if size == WHOLE_SPEAKER:
+        if whole >= len(order):
+            raise DataError(f"{whole} speakers cannot be forgotten of {len(order)}; choose fewer.")
+        chosen = [order[(max(1, whole) * draw + i) % len(order)] for i in range(max(1, whole))]
+        pool = trained[np.isin(speakers, chosen)]
+        if whole:
             return np.sort(pool)
     else:
         pool = trained
@@ -164,7 +185,7 @@ def compare(config: CompareConfig, work: Path, *, workers: int = 1, progress: Pr
                 progress("training originals", done, total)
     # seed by seed, since a worker keeps the features of one seed; within a seed the largest forget sets first, so that
     # the last worker to finish has little left
-    tasks.sort(key=lambda task: (task[0], -1 if task[1] == WHOLE_SPEAKER else -int(task[1])))
+    tasks.sort(key=lambda task: (task[0], -speakers_of(task[1]), -1 if speakers_of(task[1]) else -int(task[1])))
     for _ in run_tasks(_compute_cell, [(config, work, *task) for task in tasks], workers=workers):
         done += 1
         if progress is not None:
@@ -218,10 +239,29 @@ def _train_original(config: CompareConfig, work: Path, seed: int) -> None:
     if (folder / "original.json").is_file():
         return
     split = by_speaker(open_corpus(config.corpus), seed=seed)
-    report = train_split(split, family=config.family, config=config.train, options=config.options, seed=seed)
+    report = train_split(
+        split,
+        family=config.family,
+        config=config.train,
+        options=config.options,
+        seed=seed,
+        erasure=None if config.erasure is None else ErasureConfig(**config.erasure),
+    )
     if not (folder / "model").exists():
         report.model.save_pretrained(folder / "model")
-    write_json(folder / "original.json", {"seed": seed, **report.to_json()})
+    encoding = _front_end_seconds(report.model, split)
+    write_json(folder / "original.json", {"seed": seed, "front_end_seconds": encoding, **report.to_json()})
+
+
+def _front_end_seconds(model: EmotionModel, split: Split, *, clips: int = 24) -> float:
+    """Seconds the front end takes for all training recordings, from some of them, spread over the corpus."""
+    rows = np.unique(np.linspace(0, len(split.train) - 1, clips).astype(int))
+    waveforms = [split.train.load(int(row), sample_rate=model.config.sample_rate) for row in rows]
+    part = LearnedPart(model)
+    part.features(waveforms[:1])
+    started = time.perf_counter()
+    part.features(waveforms)
+    return (time.perf_counter() - started) * len(split.train) / len(rows)
 
 
 @lru_cache(maxsize=1)
@@ -254,12 +294,19 @@ def _compute_cell(config: CompareConfig, work: Path, seed: int, size: str, draw:
     stage = _stage(json.dumps(asdict(config), sort_keys=True), work, seed)
     train = stage.split.train
     rows = draw_forget_set(train, stage.trained, size=size, forget_from=config.forget, seed=seed, draw=draw)
-    scope: Scope = "speaker" if size == WHOLE_SPEAKER else "utterances"
-    forget_set = ForgetSet.of(train.select(rows), stage.original)
+    scope: Scope = "speaker" if speakers_of(size) else "utterances"
+    names = train.table["speaker"].to_list()
     gone = set(rows.tolist())
+    persons = {names[int(row)] for row in rows}
     if scope == "speaker":  # nothing of the person stays, not even what was held out
-        person = train.table["speaker"][int(rows[0])]
-        gone |= {i for i, name in enumerate(train.table["speaker"]) if name == person}
+        gone |= {i for i, name in enumerate(names) if name in persons}
+    forget_set = ForgetSet.of(train.select(rows), stage.original)
+    requests = [forget_set]
+    if speakers_of(size) > 1:  # one request after the other
+        requests = [
+            ForgetSet.of(train.select([int(row) for row in rows if names[int(row)] == person]), stage.original)
+            for person in sorted(persons)
+        ]
     kept = np.array([row for row in range(len(train)) if row not in gone])
     retained = Retained(train=stage.stores["train"], rows=kept, dev=stage.stores["dev"], config=stage.config, seed=seed)
     cell_seed = 1000 * seed + draw
@@ -301,24 +348,27 @@ def _compute_cell(config: CompareConfig, work: Path, seed: int, size: str, draw:
         if spec.name == "retrain":
             continue
         settings = method_config(spec.name, **{**config.settings.get(spec.name, {}), **spec.changes})
-        run = forget(
-            stage.original,
-            forget_set,
-            method=spec.name,
-            config=settings,
-            scope=scope,
-            retained=retained if Needs.RETAINED_DATA in METHODS[spec.name].NEEDS else None,
-            seed=cell_seed,
-            cache=cache,
-        )
-        details = dict(run.log.details or {})
-        reused = float(details.get("attack_seconds", 0.0)) if details.get("attack_reused") else 0.0
-        if not isinstance(run.model, EmotionModel):
-            raise TypeError(f"{spec.name} gave no EmotionModel")
+        model, seconds = stage.original, 0.0
+        for number, part in enumerate(requests):
+            run = forget(
+                model,
+                part,
+                method=spec.name,
+                config=settings,
+                scope=scope,
+                retained=retained if Needs.RETAINED_DATA in METHODS[spec.name].NEEDS else None,
+                seed=cell_seed + 500 * number,
+                cache=cache if len(requests) == 1 else None,
+            )
+            details = dict(run.log.details or {})
+            reused = float(details.get("attack_seconds", 0.0)) if details.get("attack_reused") else 0.0
+            if not isinstance(run.model, EmotionModel):
+                raise TypeError(f"{spec.name} gave no EmotionModel")
+            model, seconds = run.model, seconds + run.seconds + reused
         add(
             spec.text,
-            run.model,
-            run.seconds + reused,
+            model,
+            seconds,
             needs=list(run.needs),
             stopped=run.log.stopped,
             reached=run.log.reached,
@@ -328,10 +378,13 @@ def _compute_cell(config: CompareConfig, work: Path, seed: int, size: str, draw:
             attack_snr_db=details.get("attack_snr_db"),
             attack_seconds=details.get("attack_seconds"),
         )
+    encoding = float(read_json(work / f"original-{seed}" / "original.json").get("front_end_seconds", 0.0))
     for result in results:
         mine = _assessment(result["scores"], gold, results, result)
         result["gaps"] = mine
         result["time_ratio"] = gold_run.seconds / result["seconds"] if result["seconds"] else None
+        from_recordings = gold_run.seconds + encoding * len(kept) / len(train)
+        result["time_ratio_from_recordings"] = from_recordings / result["seconds"] if result["seconds"] else None
         result["scores"] = {k: v for k, v in result["scores"].items() if k != "forget_losses"}
     write_json(
         file,
