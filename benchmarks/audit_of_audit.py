@@ -39,7 +39,7 @@ from affekt.unlearning.audit_probes import Probed, probe_items, probed
 
 WIDTH, HIDDEN, LAYER = 128, 64, 4
 FOLDS = 5
-RECIPE = {"epochs": 40, "batch_size": 32, "learning_rate": 2e-3, "weight_decay": 1e-4}
+RECIPE = {"epochs": 60, "batch_size": 32, "learning_rate": 5e-3, "weight_decay": 1e-4}
 KINDS = {"10 utterances of one speaker": 10, "30 utterances": 30, "whole speaker": 0}
 TRUTHS = (
     "retrained",
@@ -124,8 +124,8 @@ def train(
     most = max(map(len, rows))
     for _ in range(epochs or int(RECIPE["epochs"])):
         orders = np.stack([np.resize(g.permutation(own), most) for g, own in zip(generators, rows, strict=True)])
-        for first in range(0, most, size):
-            batch = torch.as_tensor(orders[:, first : first + size])  # (M, B)
+        for part in np.array_split(orders, -(-most // size), axis=1):  # no batch of a single utterance
+            batch = torch.as_tensor(part)  # (M, B)
             w1, b1, w2, b2 = stacked
             hidden = torch.relu(torch.baddbmm(b1[:, None], 5.0 * data.features[batch], w1.transpose(1, 2)))
             logits = torch.baddbmm(b2[:, None], hidden, w2.transpose(1, 2))
@@ -326,7 +326,7 @@ def main(encoder: str, corpus: str, out: str, draws: int = 60, references: int =
         "benchmarks/audit_of_audit.py",
         shown(encoder),
         shown(corpus),
-        f"results/audit/{Path(corpus).name}",
+        f"results/audit-of-audit/{Path(corpus).name}",
     ]
     record = run_record(
         "audit-of-audit",

@@ -1,10 +1,11 @@
 """From the answers of models to an audit report."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from affekt.errors import ConfigError
+from affekt.types import FloatArray
 from affekt.unlearning.audit_answers import Sets
 from affekt.unlearning.audit_items import AUDIT_SUCCESS, AuditVerdict, Item, Tier, audit_verdict
 from affekt.unlearning.audit_population import population_items
@@ -30,6 +31,8 @@ class AuditReport:
     recordings: int
     """Audited recordings that the model before had been trained on."""
     not_tested: tuple[str, ...] = ()
+    losses: Mapping[str, FloatArray] = field(default_factory=dict, repr=False)
+    """Losses for a picture; they are nowhere in the JSON."""
 
     @property
     def succeeded(self) -> bool:

@@ -106,7 +106,7 @@ def _relative(first: ReferenceTest, before: FloatArray, after: FloatArray, refer
     found = relative_test(before, after, references)
     known = first.p <= LEVEL  # else the model before could not be told from the references either
     failure: Failure | None = None
-    if known and found.p > LEVEL:
+    if known and found.p_further <= LEVEL:
         failure = "over-forgotten" if float((after - references.mean(0)).mean()) < 0 else "under-forgotten"
     return Item(
         test=RELATIVE,
@@ -114,8 +114,8 @@ def _relative(first: ReferenceTest, before: FloatArray, after: FloatArray, refer
         estimate=found.after,
         unit="mean distance of phi to a reference, in its standard deviations",
         before=found.before,
-        criterion=f"p(not nearer than before) <= {LEVEL:g}",
-        passed=False if failure else True if known else None,
+        criterion=f"p(not nearer than before) <= {LEVEL:g} clears, p(not further) <= {LEVEL:g} fails",
+        passed=False if failure else True if known and found.p <= LEVEL else None,
         failure=failure,
         power=f"references among themselves: {found.floor:.3f}",
         note=f"{found.closed:.0%} of the way closed; p {found.p:.3g}"
