@@ -24,6 +24,7 @@ TINY: dict[str, Any] = {"hidden_size": 32, "num_hidden_layers": 2, "num_attentio
 KINDS: dict[str, tuple[str, dict[str, Any]]] = {
     "emo18": ("emo18", {"hidden": 16}),
     "logmel-cnn": ("logmel-cnn", {"channels": (4, 6, 8), "width": 16, "n_mels": 40}),
+    "ridge": ("ridge", {"n_mels": 20}),
     "zhao19": ("zhao19", {"hidden": 16}),
 }
 
@@ -143,6 +144,13 @@ def test_the_raw_networks_agree(tmp_path: Path, kind: str) -> None:
     model = model_of(kind)
     report = export_onnx(model, tmp_path / "model.onnx")
     assert report.outputs == ("logits", "probabilities")
+    check_agreement(model, tmp_path / "model.onnx")
+
+
+@pytest.mark.slow
+def test_a_head_that_is_solved_agrees(tmp_path: Path) -> None:
+    model = model_of("ridge")
+    export_onnx(model, tmp_path / "model.onnx")
     check_agreement(model, tmp_path / "model.onnx")
 
 

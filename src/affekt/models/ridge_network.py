@@ -120,8 +120,8 @@ class RidgeNetwork(nn.Module):
         return features.squeeze(1) if self.source is None else self.source.classify(features, lengths)
 
     def classify(self, features: Tensor, lengths: Tensor) -> Tensor:
-        """What :meth:`front_end` gave -> outputs (B, K), computed in float64."""
-        x = (self.vectors(features, lengths).double() - self.mean) / self.deviation
+        """What :meth:`front_end` gave -> outputs (B, K), computed in float64 unless the network was cast."""
+        x = (self.vectors(features, lengths).to(self.mean.dtype) - self.mean) / self.deviation
         outputs: Tensor = self.head(x)
         return outputs.to(features.dtype)
 
