@@ -4,6 +4,7 @@ from cyclopts import App, Parameter
 
 from affekt import __version__
 from affekt.cli.audit import audit
+from affekt.cli.audit_model import audit_model
 from affekt.cli.certify import certify
 from affekt.cli.compare import compare
 from affekt.cli.corpus import check, export_corpus, import_corpus, show, split
@@ -51,6 +52,7 @@ app.command(App(name="evaluate", default_command=evaluate, sort_key=3))
 app.command(App(name="predict", default_command=predict, sort_key=4))
 app.command(App(name="export", default_command=export, sort_key=4))
 app.command(App(name="forget", default_command=forget, sort_key=5))
+app.command(App(name="audit", default_command=audit_model, sort_key=6))
 app.command(App(name="certify", default_command=certify, sort_key=6))
 app.command(App(name="verify", default_command=verify, sort_key=6))
 app.command(App(name="compare", default_command=compare, sort_key=6))

@@ -6,6 +6,7 @@
 - :func:`compare_with_report`, :func:`tabulate`: every method beside retraining, as JSON, Markdown, plot and page
 - :func:`cross_validate_with_report`: families with every speaker as a test speaker once, as JSON and Markdown
 - :func:`write_audit`: what the sides of a corpus share, and what shortcuts score, as JSON and a page
+- :func:`audit_with_report`, :class:`ModelAudit`: whether a model has forgotten, whoever made it forget
 - :func:`raters_with_report`, :func:`describe_raters`: what the raters of a corpus agreed on, as JSON, Markdown and page
 - :func:`certify`, :class:`Certificate`, :class:`RequestDetails`, :class:`ScopeMap`, :class:`Asked`: a signed statement
   about a deletion, and a letter to the person
@@ -13,6 +14,7 @@
 - :func:`demo`: train, forget and report from nothing, on synthetic voices
 """
 
+from affekt.reports.audit_model_report import ModelAudit, audit_with_report
 from affekt.reports.audit_report import write_audit
 from affekt.reports.certify import Asked, Certificate, certify
 from affekt.reports.compare_report import compare_with_report
@@ -32,9 +34,11 @@ __all__ = [
     "Certificate",
     "EvaluationReport",
     "ForgetReport",
+    "ModelAudit",
     "RequestDetails",
     "ScopeMap",
     "Verification",
+    "audit_with_report",
     "certify",
     "compare_with_report",
     "cross_validate_with_report",

@@ -3,6 +3,7 @@
 - :func:`forget`, :data:`METHODS`, :func:`method_config`, :class:`ForgetResult`: the door
 - :class:`ForgetSet`, :class:`Retained`, :class:`Needs`: what goes through it
 - :func:`assess`, :func:`compare_with`, :func:`relearn`: what forgetting did
+- :func:`audit`, :func:`ensemble_evidence`: evidence with its power, and a verdict
 - :func:`compare`: all methods beside the retrained model
 
 Methods from the forget set alone: ``forget_set_alone``, ``l2ul``, ``amun``, ``boundary_shrink``, ``gradient_ascent``,
@@ -13,6 +14,9 @@ Methods from the forget set alone: ``forget_set_alone``, ``l2ul``, ``amun``, ``b
 
 from affekt.unlearning.assess import Assessment, Gaps, Outputs, assess, compare_with, relearn
 from affekt.unlearning.attack import AttackConfig
+from affekt.unlearning.audit import audit
+from affekt.unlearning.audit_ensembles import EnsembleEvidence, ensemble_evidence
+from affekt.unlearning.audit_judge import AuditReport
 from affekt.unlearning.descent import DescentConfig, MethodLog
 from affekt.unlearning.harness import (
     DEFAULT_METHOD,
@@ -30,7 +34,9 @@ __all__ = [
     "METHODS",
     "Assessment",
     "AttackConfig",
+    "AuditReport",
     "DescentConfig",
+    "EnsembleEvidence",
     "ForgetResult",
     "ForgetSet",
     "Gaps",
@@ -40,7 +46,9 @@ __all__ = [
     "Outputs",
     "Retained",
     "assess",
+    "audit",
     "compare_with",
+    "ensemble_evidence",
     "forget",
     "forget_only_methods",
     "method_config",

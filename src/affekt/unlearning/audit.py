@@ -10,7 +10,7 @@ from torch import Tensor
 from affekt.corpora import Corpus
 from affekt.errors import DataError
 from affekt.metrics import collateral_damage, cross_entropy, phi
-from affekt.models import EmotionModel
+from affekt.models import EmotionModel, tensor_digest
 from affekt.training import FeatureStore, predict_rows, with_classes
 from affekt.types import FloatArray, IntArray
 from affekt.unlearning.audit_answers import Answers, Sets
@@ -61,7 +61,7 @@ def audit(
 
     Raises:
         ConfigError: T1 with fewer than four references.
-        DataError: classes differ, or a reference was trained on the forget set.
+        DataError: classes differ, or a reference was trained on the forget set, or is there twice.
     """
     for name, model in (("model after", after), *(("reference", model) for model in references)):
         if model.classes != before.classes:
@@ -69,6 +69,13 @@ def audit(
                 f"the {name} has the classes {', '.join(model.classes)}; {', '.join(before.classes)} were expected, in "
                 "this order; audit models of the same classes."
             )
+    own = {tensor_digest(before), tensor_digest(after)}
+    seen = [tensor_digest(model) for model in references]
+    if own & set(seen) or len(set(seen)) < len(seen):
+        raise DataError(
+            "a reference model is one of the audited models, or is there twice; different models that never heard the "
+            "recordings were expected; leave it out."
+        )
     reader = _Reader(before, tuple(references))
     waveforms = [forget_set.load(row, sample_rate=before.config.sample_rate) for row in range(len(forget_set))]
     for model in references:
@@ -168,10 +175,14 @@ def _saved_rows(
 def _losses(sets: Sets) -> dict[str, FloatArray]:
     """Losses for a picture: of the forget set before, after and in the references, and of recordings never heard."""
     forget, others = sets.forget, sets.others
-    found = {name: cross_entropy(getattr(forget, name), forget.labels) for name in ("before", "after")}
+    found: dict[str, FloatArray] = {
+        name: cross_entropy(getattr(forget, name), forget.labels) for name in ("before", "after")
+    }
     if forget.references is not None:
         found["references"] = np.mean([cross_entropy(one, forget.labels) for one in forget.references], axis=0)
-    return found | ({} if others is None else {"others": cross_entropy(others.after, others.labels)})
+    if others is not None:
+        found["others"] = cross_entropy(others.after, others.labels)
+    return found
 
 
 def _record(after: EmotionModel, waveforms: Sequence[FloatArray]) -> Item:

@@ -38,7 +38,7 @@ UAR_MARGIN = 0.05
 MINIMUM = 10
 """Recordings on a side below which finding nothing is no evidence."""
 GUARD = 2.0
-"""Guard band of every number beside those of the references, in their standard deviations: these tests are many, and are
+"""Guard band of every number beside those of the references, in their standard deviations: these tests are many, and
 there for what the permutation test cannot see."""
 
 Score = Callable[[FloatArray, IntArray], FloatArray]

@@ -1,0 +1,130 @@
+"""report.html of an audit: the verdict, one picture, every test with its power, and what stays open."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from affekt.reports.figures import PALETTE, Strip, loss_figure
+from affekt.reports.pages import plot, render
+from affekt.types import FloatArray
+
+__all__ = ["HEADLINES", "audit_model_page"]
+
+HEADLINES = {
+    "APPROXIMATE_TESTED": "Forgotten, as far as this audit can tell",
+    "APPROXIMATE_WEAK_EVIDENCE": "Nothing found against forgetting, but the evidence is weak",
+    "FAILED_UNDER_FORGOTTEN": "Not forgotten",
+    "FAILED_OVER_FORGOTTEN": "Forgotten too hard: the recordings now stand out",
+    "FAILED_UTILITY": "Forgotten at too high a price",
+    "NOT_APPLICABLE": "There was nothing to forget",
+}
+_EXPLANATIONS = {
+    "APPROXIMATE_TESTED": "Among models that never heard these recordings the model does not stand out, it came nearer "
+    "to them than the model before, and it is as good as before. This is evidence, not proof.",
+    "APPROXIMATE_WEAK_EVIDENCE": "No test failed, but not every test that could clear the model was made or strong "
+    "enough. Read below which ones were open, and how many reference models it would take.",
+    "FAILED_UNDER_FORGOTTEN": "The model still treats these recordings as ones it has learned from.",
+    "FAILED_OVER_FORGOTTEN": "The model treats these recordings worse than models that never heard them. That points "
+    "at whoever asked to be forgotten.",
+    "FAILED_UTILITY": "The model has become clearly worse on people it was tested with.",
+    "NOT_APPLICABLE": "The model before had not been trained on any of these recordings.",
+}
+_MOODS = {"APPROXIMATE_TESTED": "good", "APPROXIMATE_WEAK_EVIDENCE": "weak", "NOT_APPLICABLE": ""}
+_KINDS = {
+    "models": "models that never heard the recordings",
+    "out-of-fold": "rows of answers that training saved, of fold models that never heard the recordings. Their models "
+    "heard less of everything else, and perhaps other recordings of the same request: read differences with that in "
+    "mind",
+    "": "none",
+}
+_STRIPS = (
+    ("before", "These recordings, model before", PALETTE[0]),
+    ("after", "These recordings, model after", PALETTE[1]),
+    ("references", "These recordings, models that never heard them (mean)", PALETTE[3]),
+    ("others", "Recordings never heard, model after", PALETTE[2]),
+)
+_NOT_CLAIMED = (
+    "That no trace of the recordings is left. Another test or another attacker might find something.",
+    "That the model equals a retrained one. It was not told apart from models that never heard the recordings, by the "
+    "tests below and with the power they state.",
+    "Anything about copies of the model before, which gives the recordings away to whoever holds it.",
+    "Independence, unless someone else ran this audit.",
+)
+
+
+def audit_model_page(content: Mapping[str, Any], losses: Mapping[str, FloatArray]) -> str:
+    """The page.
+
+    Args:
+        content: what audit.json holds.
+        losses: of the recordings, for the picture; small sets are shown by their mean alone.
+    """
+    strips = [
+        Strip(label=words, losses=losses[name], colour=colour) for name, words, colour in _STRIPS if name in losses
+    ]
+    figure = None
+    if strips:
+        alt = "; ".join(f"{strip.label}: mean loss {strip.losses.mean():.2f}" for strip in strips)
+        figure = plot(loss_figure(strips, target=None, alt=f"Distributions of the loss. {alt}."))
+    evidence = content["evidence"]
+    verdict = content["verdict"]
+    return render(
+        "audit_model.html",
+        verdict=verdict,
+        headline=HEADLINES[verdict],
+        explanation=_EXPLANATIONS[verdict],
+        mood=_MOODS.get(verdict, "bad"),
+        synthetic=content["model"]["synthetic"],
+        request=content["request"],
+        tier=content["tier"],
+        references=content["references"],
+        kind=_KINDS[content["reference_kind"]],
+        figure=figure,
+        deciding=[_row(item) for item in evidence if item["criterion"]],
+        shown=[_row(item) for item in evidence if not item["criterion"]],
+        not_tested=content["not_tested"],
+        not_claimed=_NOT_CLAIMED,
+        appendix=_appendix(content),
+        version=content["affekt"],
+    )
+
+
+def _row(item: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of a table of tests."""
+    mark, result = {True: ("good", "passed"), False: ("bad", f"failed: {item['failure']}"), None: ("open", "open")}[
+        item["passed"]
+    ]
+    beside = item["references"]
+    interval = item["interval"]
+    return {
+        "test": item["test"][0].upper() + item["test"][1:],
+        "unit": item["unit"],
+        "before": _number(item["before"]),
+        "after": _number(item["estimate"]),
+        "interval": "" if interval is None else f"{_number(interval[0])} to {_number(interval[1])}",
+        "references": "–" if beside is None else _number(beside["mean"]),
+        "band": "" if beside is None else f"{_number(beside['low'])} to {_number(beside['high'])}",
+        "wanted": item["criterion"],
+        "mark": mark,
+        "result": result,
+        "power": "; ".join(words for words in (item["power"], item["note"]) if words),
+    }
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}".replace("-", "−")
+
+
+def _appendix(content: Mapping[str, Any]) -> list[tuple[str, str]]:
+    model = content["model"]
+    return [
+        ("Model family", model["family"]),
+        ("Classes", ", ".join(model["classes"])),
+        ("Weights before (SHA-256)", model["before_sha256"]),
+        ("Weights after (SHA-256)", model["after_sha256"]),
+        ("Reference weights (SHA-256)", ", ".join(model["references_sha256"]) or "none"),
+        ("Random seed", str(content["seed"])),
+        ("Code of affekt (SHA-256)", content["code_sha256"]),
+        ("Platform", f"Python {content['python']}, {content['platform']}"),
+        ("Packages", ", ".join(f"{name} {version}" for name, version in sorted(content["packages"].items()))),
+        ("Time in all", f"{content['seconds']:.1f} s"),
+    ]
