@@ -39,7 +39,8 @@ def forget(
             utterance.
         method: auto tries what the model allows, in a declared order, until its tests do not fail: for a model that
             was trained --erasure-ready out_of_fold and kfac, for any model amun and gradient_ascent. Or the name of
-            one method; the references retrain, finetune and random_labels_retained also read the rest of the corpus.
+            one method; the references retrain, finetune, scrub, salun, bad_teacher and random_labels_retained also
+            read the rest of the corpus.
         config: TOML file with settings that differ from the method's defaults.
         retrained: Directory of a model retrained without these recordings, to compare with.
         seed: Everything random follows from it.

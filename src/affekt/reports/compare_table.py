@@ -81,6 +81,11 @@ def facts(results: Mapping[str, Any]) -> list[str]:
         f"affekt {results['run']['affekt']}, code SHA-256 {results['run']['code_sha256']}",
         f"Command: `{results['command']}`",
     ]
+    missed: dict[tuple[str, str], list[str]] = {}
+    for one in results.get("skipped", []):
+        missed.setdefault((one["method"], one["size"]), []).append(one["reason"])
+    for (method, size), reasons in missed.items():
+        lines.append(f"Not there for size {size}: `{method}` in {len(reasons)} cells ({reasons[0]})")
     if corpus["synthetic"]:
         lines.insert(0, "**The speech is synthetic: no number here says anything about people.**")
     return lines

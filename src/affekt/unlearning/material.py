@@ -4,11 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from affekt.audio.batching import pad_batch
 from affekt.corpora import Corpus
+from affekt.encoders import chosen_cache
 from affekt.errors import DataError, ProtocolError
 from affekt.models import EmotionModel, HeadSums
 from affekt.models.curvature import Curvature
@@ -150,9 +152,18 @@ class LearnedPart:
         return next(self.model.parameters()).device
 
     def features(self, waveforms: Sequence[Waveform | Tensor]) -> list[Tensor]:
-        """Front-end features (F_i, ...) of waveforms (T_i,), on the CPU."""
+        """Front-end features (F_i, ...) of waveforms (T_i,), on the CPU.
+
+        Features that a frozen encoder has left in the cache on disk are read there; none are put there.
+        """
         items = []
+        cache = chosen_cache() if isinstance(self.model, EmotionModel) and self.model.has_frozen_encoder else None
+        key = self.model.front_end_key() if cache is not None and isinstance(self.model, EmotionModel) else ""
         for waveform in waveforms:
+            found = None if cache is None else cache.get(key, np.asarray(waveform, np.float32))
+            if found is not None:
+                items.append(torch.from_numpy(np.array(found)))
+                continue
             batch, lengths = pad_batch([waveform])
             if isinstance(self.model, EmotionModel):
                 with torch.no_grad():
