@@ -146,7 +146,7 @@ class Preconditioner:
             matrix = weight.flatten(1)  # (O, D)
             if self.biased[name]:
                 matrix = torch.cat([matrix, found[f"{name}.bias"].unsqueeze(1)], dim=1)
-            step = outputs @ matrix @ inputs
+            step = outputs.to(matrix.dtype) @ matrix @ inputs.to(matrix.dtype)
             if self.biased[name]:
                 found[f"{name}.bias"] = step[:, -1]
                 step = step[:, :-1]
