@@ -37,10 +37,11 @@ def forget(
         speaker: Forget everything this speaker said.
         utterances: Forget these utterances: a file with one utterance id a line, or a .csv file with a column
             utterance.
-        method: auto tries what the model allows, in a declared order, until its tests do not fail: for a model that
-            was trained --erasure-ready out_of_fold and kfac, for any model amun and gradient_ascent. Or the name of
-            one method; the references retrain, finetune, scrub, salun, bad_teacher and random_labels_retained also
-            read the rest of the corpus.
+        method: auto tries what the model allows, in a declared order, until its tests do not fail. Or one method. With
+            what --erasure-ready training saved: out_of_fold, kfac, head_newton, ssd, fold_swap, and exact for the family
+            ridge. For any model: amun, forget_set_alone, l2ul, boundary_shrink, gradient_ascent, random_labels,
+            negmerge, jit. References that also read the rest of the corpus: retrain, finetune, scrub, salun,
+            bad_teacher, random_labels_retained.
         config: TOML file with settings that differ from the method's defaults.
         retrained: Directory of a model retrained without these recordings, to compare with.
         seed: Everything random follows from it.

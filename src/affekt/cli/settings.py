@@ -6,6 +6,7 @@ import tomllib
 import types
 import typing
 from collections.abc import Iterable, Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -123,4 +124,5 @@ def _words(hint: Any) -> str:
         return "a list"
     if dataclasses.is_dataclass(hint):
         return "a table"
-    return {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}.get(hint, str(hint))
+    words = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", date: "a date (2026-01-31)"}
+    return words.get(hint, str(hint))
