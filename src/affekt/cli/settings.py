@@ -124,5 +124,5 @@ def _words(hint: Any) -> str:
         return "a list"
     if dataclasses.is_dataclass(hint):
         return "a table"
-    words = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", date: "a date (2026-01-31)"}
+    words = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", date: "a date"}
     return words.get(hint, str(hint))
