@@ -46,8 +46,8 @@ def page() -> str:
         "UAR over all speakers, each tested by models that never heard them; intervals resample speakers. Full tables: "
         "`results/recognition/*/results.md`.",
         "",
-        "| corpus | classes | protocol | model | UAR | chance |",
-        "|---|---|---|---|---|---|",
+        "| corpus | classes | protocol | model | UAR | less the first model | chance |",
+        "|---|---|---|---|---|---|---|",
     ]
     commands = []
     for file in sorted((ROOT / "results" / "recognition").glob("*/results.json")):
@@ -60,8 +60,12 @@ def page() -> str:
             score = row["pooled"]["uar"]
             where = f"| {name} | {len(found['classes'])} | {protocol}, {found['config']['seeds']} seeds"
             value = f"{score['estimate']:.3f} [{score['low']:.3f}, {score['high']:.3f}]"
-            lines.append(f"{where} | {row['family']} | {value} | {row['pooled']['chance_uar']:.3f} |")
-    lines += ["", "```sh", *commands, "```", "", "## Forgetting", ""]
+            less = row.get("uar_minus_first")
+            change = "–" if less is None else f"{less['estimate']:+.3f} [{less['low']:+.3f}, {less['high']:+.3f}]"
+            lines.append(f"{where} | {row['family']} | {value} | {change} | {row['pooled']['chance_uar']:.3f} |")
+    lines += ["", "```sh", *commands, "```"]
+    lines += probes() + shortcuts() + raters()
+    lines += ["", "## Forgetting", ""]
     lines += [
         "Means over cells (seeds x draws). `retrain` is the model trained without the forget set, the yardstick for "
         "every column; `original` is the model before. ToW is 1 for the retrained model. All columns with their "
@@ -70,6 +74,87 @@ def page() -> str:
     for file in sorted((ROOT / "results" / "forgetting").glob("*/results.json")):
         lines += forgetting(json.loads(file.read_text(encoding="utf-8")), file.parent.name)
     return "\n".join(lines) + "\n"
+
+
+def probes() -> list[str]:
+    """Logistic regression on the layers of an encoder."""
+    files = sorted((ROOT / "results" / "recognition").glob("probe-*.json"))
+    if not files:
+        return []
+    found = [json.loads(file.read_text(encoding="utf-8")) for file in files]
+    lines = [
+        "",
+        "### Logistic regression on one layer of the encoder",
+        "",
+        "Mean and standard deviation over time of a layer of Whisper-base, one speaker out; C, and in the last column "
+        "the layer too, chosen inside the training speakers.",
+        "",
+        "| corpus | " + " | ".join(f"layer {layer}" for layer in range(len(found[0]["layers"]))) + " | chosen inside |",
+        "|---|" + "---:|" * (len(found[0]["layers"]) + 1),
+    ]
+    for one in found:
+        cells = [_interval(layer["uar"]) for layer in [*one["layers"], one["inner"]]]
+        lines.append(f"| {one['corpus']} | {' | '.join(cells)} |")
+    return [*lines, "", "```sh", *(one["command_line"] for one in found), "```"]
+
+
+def shortcuts() -> list[str]:
+    """What a corpus gives away without the voice."""
+    files = sorted((ROOT / "results" / "audit").glob("*/results.json"))
+    if not files:
+        return []
+    found = [json.loads(file.read_text(encoding="utf-8")) for file in files]
+    names = [one["name"] for one in found[0]["shortcuts"]["baselines"]]
+    lines = [
+        "",
+        "## Shortcuts",
+        "",
+        "UAR of logistic regression that hears no voice, only what is named, on speakers it has not seen. In bold: the "
+        "interval, which resamples speakers, lies above chance. How to read it: [](audit.md).",
+        "",
+        "| corpus | chance | " + " | ".join(names) + " |",
+        "|---|---:|" + "---:|" * len(names),
+    ]
+    for one in found:
+        cells = []
+        for row in one["shortcuts"]["baselines"]:
+            text = "–" if row["uar"] is None else _interval(row["uar"])
+            cells.append(f"**{text}**" if row.get("above_chance") else text)
+        name = one["corpus"]["name"] if isinstance(one["corpus"], dict) else one["corpus"]
+        lines.append(f"| {name} | {one['shortcuts']['chance']:.3f} | {' | '.join(cells)} |")
+    return [*lines, "", "```sh", *(one["command_line"] for one in found), "```"]
+
+
+def raters() -> list[str]:
+    """Hard and soft labels as forecasts of one more rater."""
+    files = sorted((ROOT / "results" / "raters").glob("soft-labels-*.json"))
+    if not files:
+        return []
+    lines = [
+        "",
+        "## Hard and soft labels",
+        "",
+        "Cross-entropy, in nats, of one more rater's choice under a label made of the other raters: the plurality's "
+        "emotion (hard) or the shares of the votes (soft), each mixed with the corpus's shares as much as is best on "
+        "other utterances. No recording is needed, and none is there: what a model gains from soft labels is not "
+        "measured. What raters agree on: `results/raters/*/results.md`.",
+        "",
+        "| corpus | shares of the corpus | hard | soft | soft less hard |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    commands = []
+    for file in files:
+        one = json.loads(file.read_text(encoding="utf-8"))
+        cells = [_interval(row["cross_entropy"]) for row in one["rows"]]
+        less = one["soft_minus_hard"]
+        cells.append(f"{less['estimate']:+.3f} [{less['low']:+.3f}, {less['high']:+.3f}]")
+        lines.append(f"| {one['corpus']} | {' | '.join(cells)} |")
+        commands.append(one["command_line"])
+    return [*lines, "", "```sh", *commands, "```"]
+
+
+def _interval(found: dict[str, float]) -> str:
+    return f"{found['estimate']:.3f} [{found['low']:.3f}, {found['high']:.3f}]"
 
 
 def forgetting(found: dict[str, Any], name: str) -> list[str]:

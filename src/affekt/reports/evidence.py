@@ -188,6 +188,7 @@ def _scores(
         "forget_accuracy": asdict(wilson(hits, len(losses))),
         "forget_loss": asdict(bootstrap_values(losses, seed=seed)),
         "forget_loss_quantiles": _quantiles(losses),
+        "never_heard_recordings": 0 if others is None else len(others.labels),
         "never_heard_loss": None,
         "never_heard_loss_quantiles": None,
         "screen": None,
