@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import stdtr
+from scipy.special import stdtr, stdtrit
 
 from affekt.errors import ConfigError, ShapeError
 from affekt.metrics import _inputs
@@ -196,8 +196,8 @@ def beside(value: float, references: npt.ArrayLike, *, guard: float = 1.0, least
     Args:
         value: of the model under test.
         references: of the reference models, (K,) with K >= 3.
-        guard: the band reaches this many standard deviations beyond the least and the greatest reference. With 20
-            references and a guard of 1 a normal number leaves it in about 1 % of the cases.
+        guard: the band reaches this many standard deviations beyond the least and the greatest reference, and covers
+            at least Student's 99.5 % prediction interval for one more reference, which is wide where they are few.
         least: least width of the guard, for numbers that move in steps.
 
     Raises:
@@ -212,13 +212,14 @@ def beside(value: float, references: npt.ArrayLike, *, guard: float = 1.0, least
     if others.size < 3:
         raise ShapeError(f"there are too few references (got {others.size}); expected three or more; train more.")
     sd = float(others.std(ddof=1))
-    reach = max(guard * sd, least)
+    mean, reach = float(others.mean()), max(guard * sd, least)
+    next_one = float(stdtrit(others.size - 1, 0.9975)) * sd * float(np.sqrt(1.0 + 1.0 / others.size))
     return Beside(
         value=own,
-        mean=float(others.mean()),
+        mean=mean,
         sd=sd,
-        low=float(others.min()) - reach,
-        high=float(others.max()) + reach,
+        low=min(float(others.min()) - reach, mean - next_one),
+        high=max(float(others.max()) + reach, mean + next_one),
         references=int(others.size),
     )
 

@@ -17,7 +17,7 @@ from affekt.unlearning.audit_answers import Answers, Sets
 from affekt.unlearning.audit_items import Item, Tier
 from affekt.unlearning.audit_judge import LEAST_REFERENCES, AuditReport, judge
 from affekt.unlearning.audit_population import speaker_numbers
-from affekt.unlearning.audit_probes import Probed, probe_items, probed
+from affekt.unlearning.audit_probes import Probed, can_be_probed, probe_items, probed
 
 __all__ = ["RECORD", "audit"]
 
@@ -97,10 +97,11 @@ def audit(
     missing = []
     public = test if test is not None and len(test) else others
     if tier != "T0" and sets.count >= LEAST_REFERENCES:
-        if public is not None and len(public):
+        if public is not None and len(public) and can_be_probed(after):
             items += _probes(reader, after, forget_set, public, others, seed=seed)
         else:
-            missing.append("Relearning and what the features say: there were no other recordings to train a probe on.")
+            why = "there were no recordings to train on" if can_be_probed(after) else "no gradient trains this model"
+            missing.append(f"Relearning and what the features say: {why}.")
         if near is not None and len(near) and references:
             items += _collateral(reader, after, near, forget_set)
     if not references:

@@ -75,7 +75,7 @@ def banded(found: Beside, *, high: Failure | None, low: Failure | None) -> tuple
 
 def band_words(found: Beside) -> str:
     """The criterion in words."""
-    return f"from {found.low:.3f} to {found.high:.3f}, the range of {found.references} references and a guard band"
+    return f"from {found.low:.3f} to {found.high:.3f} (band of {found.references} references)"
 
 
 def _loss(sets: Sets, target: float | None, *, tier: Tier, seed: int) -> Item:

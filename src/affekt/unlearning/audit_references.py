@@ -1,7 +1,7 @@
 """The part of an audit that stands on reference models: permutation, relative test, LiRA, RMIA, informed attacker."""
 
 import numpy as np
-from scipy.special import ndtr
+from scipy.special import ndtr, stdtr
 
 from affekt.metrics import (
     ReferenceTest,
@@ -26,6 +26,9 @@ __all__ = ["RMIA_A", "phi_table", "reference_items", "steadied"]
 
 RMIA_A = 0.3
 """RMIA's a, fixed in advance."""
+
+FAR = 0.005
+"""With too few references for the permutation test: two-sided p of the shift, by Student's t, that still fails."""
 
 
 def phi_table(answers: Answers) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -77,9 +80,10 @@ def reference_items(sets: Sets, *, seed: int, informed: bool = True) -> list[Ite
 def _permutation(before: ReferenceTest, after: ReferenceTest) -> Item:
     told = after.p <= LEVEL
     if after.floor > LEVEL:
-        # too few models for an honest p value: it can still fail what is far outside, but clear nothing
-        far = abs(after.shift) / max(after.shift_sd, 1e-9) > 5.0 or after.spread > 5.0 * after.spread_references
-        told = far and after.p == after.floor
+        # too few models for a permutation to say it: this can fail what is far outside, but clear nothing
+        t = abs(after.shift) / max(after.shift_sd * np.sqrt(1.0 + 1.0 / after.references), 1e-9)
+        far = 2.0 * stdtr(after.references - 1, -t) <= FAR or after.spread > 10.0 * after.spread_references
+        told = bool(far and after.p == after.floor)
     passed = False if told else None if after.floor > LEVEL else True
     return Item(
         test=PERMUTATION,
