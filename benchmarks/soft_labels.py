@@ -5,7 +5,7 @@ shares of their votes (soft), each mixed with the share that every emotion has i
 chosen on one half of the utterances; the other half is reported. It says how good the two are as targets, not how good
 a model trained on them is: that needs the recordings.
 
-python benchmarks/soft_labels.py CORPUS --out FILE
+python benchmarks/soft_labels.py CORPUS --out FILE [--reader msp-podcast]
 """
 
 import argparse
@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from affekt.corpora import Corpus, open_corpus
+from affekt.corpora import READERS, Corpus, open_corpus
 from affekt.corpora.ballots import ballots
 from affekt.files import write_json
 from affekt.metrics import Interval, bootstrap_values
@@ -31,10 +31,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("corpus")
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--reader", choices=sorted(READERS))
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     started = time.perf_counter()
-    corpus = open_corpus(options.corpus)
+    corpus = READERS[options.reader](options.corpus) if options.reader else open_corpus(options.corpus)
     utterance, choice, hard, soft = held_out_ratings(corpus)
     prior = np.bincount(choice, minlength=hard.shape[1]) / len(choice)
     half = np.random.default_rng(options.seed).permutation(int(utterance.max()) + 1) % 2
