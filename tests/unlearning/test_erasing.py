@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from affekt.corpora import Split
-from affekt.models import EmotionModel, ErasureRecord
+from affekt.models import Drift, EmotionModel, ErasureRecord
 from affekt.training import FeatureStore, TrainReport, curvature_of, predict_rows
 from affekt.unlearning import ForgetSet, forget, method_config
 
@@ -92,7 +92,8 @@ def test_strangers_change_nothing(ready: EmotionModel, forget_set: ForgetSet) ->
     assert isinstance(model, EmotionModel)
     assert model.erasure is not None
     assert ready.erasure is not None
-    assert replace(model.erasure, statistics=None) == replace(ready.erasure, statistics=None)
+    assert replace(model.erasure, statistics=None, drift=Drift()) == replace(ready.erasure, statistics=None)
+    assert model.erasure.drift.recordings == 0
     assert model.erasure.statistics is ready.erasure.statistics or (
         model.erasure.statistics is not None
         and ready.erasure.statistics is not None

@@ -22,7 +22,7 @@ from affekt.models.emotion_model import (
     tensor_digest,
 )
 from affekt.models.encoder_network import EncoderNetwork, EncoderOptions
-from affekt.models.erasure_record import SIDES, ErasureRecord, MeanLoss
+from affekt.models.erasure_record import SIDES, Drift, ErasureRecord, MeanLoss
 from affekt.models.head_sums import HeadSums
 from affekt.models.logmel_cnn import LogmelCnn, LogmelCnnOptions
 from affekt.models.pooling import AttentiveStatisticsPooling, LayerMix, masked_mean, masked_statistics
@@ -35,6 +35,7 @@ __all__ = [
     "FORMAT_VERSION",
     "SIDES",
     "AttentiveStatisticsPooling",
+    "Drift",
     "Emo18",
     "Emo18Options",
     "EmotionModel",

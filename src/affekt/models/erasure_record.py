@@ -18,7 +18,7 @@ from affekt.errors import CheckpointError
 from affekt.models.saved_statistics import SavedStatistics
 from affekt.types import Waveform
 
-__all__ = ["SIDES", "ErasureRecord", "MeanLoss"]
+__all__ = ["SIDES", "Drift", "ErasureRecord", "MeanLoss"]
 
 SIDES = ("train", "heldout", "dev", "test")
 """Where a recording stood: trained on; held out of training speakers; held-out speakers for early stopping; test."""
@@ -40,6 +40,18 @@ class MeanLoss:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Drift:
+    """What approximate deletions have done to a model since it was trained."""
+
+    deletions: int = 0
+    recordings: int = 0
+    """Recordings trained on that they removed."""
+    divergence: float | None = 0.0
+    """Mean divergence of the outputs from those after training, nats, as the saved curvature foresees it; None where it
+    could not be foreseen."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ErasureRecord:
     """Held-out losses of a model and commitments to the recordings of its corpus.
 
@@ -53,6 +65,7 @@ class ErasureRecord:
     trained: MeanLoss | None = None
     key: str = field(default_factory=lambda: secrets.token_hex(32))
     commitments: dict[str, frozenset[str]] = field(default_factory=dict)
+    drift: Drift = field(default_factory=Drift)
     statistics: SavedStatistics | None = field(default=None, repr=False)
     """What erasure-ready training saved; in a file of its own."""
 
@@ -85,7 +98,7 @@ class ErasureRecord:
             for name, loss in (("within", self.within), ("across", self.across), ("trained", self.trained))
         }
         commitments = {side: sorted(names) for side, names in self.commitments.items()}
-        return {"mean_loss": losses, "key": self.key, "commitments": commitments}
+        return {"mean_loss": losses, "key": self.key, "commitments": commitments, "drift": asdict(self.drift)}
 
     @classmethod
     def from_json(cls, value: Any) -> "ErasureRecord":
@@ -98,7 +111,10 @@ class ErasureRecord:
             within, across, trained = (_mean_loss(value["mean_loss"][name]) for name in ("within", "across", "trained"))
             bytes.fromhex(value["key"])
             commitments = {side: frozenset(map(str, names)) for side, names in value["commitments"].items()}
-            return cls(within=within, across=across, trained=trained, key=value["key"], commitments=commitments)
+            drift = Drift(**value.get("drift", {}))
+            return cls(
+                within=within, across=across, trained=trained, key=value["key"], commitments=commitments, drift=drift
+            )
         except (KeyError, TypeError, ValueError, AttributeError):
             raise CheckpointError(
                 "erasure/record.json is not an erasure record of this version; the file that training wrote was "

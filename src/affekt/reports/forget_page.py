@@ -335,6 +335,17 @@ def _appendix(content: Mapping[str, Any]) -> list[tuple[str, str]]:
     if len(attempts) > 1:
         tried = "; ".join(f"{one['method']}: {one['verdict']}" for one in attempts)
         rows.append(("Methods tried, in order", tried))
+    drift = content.get("drift")
+    if drift and drift["deletions"]:
+        foreseen = "" if drift["divergence"] is None else f", {drift['divergence']:.3f} nats foreseen"
+        advice = "; ".join(drift["retrain_recommended"])
+        rows.append(
+            (
+                "Approximate deletions since training",
+                f"{drift['deletions']}, {drift['recordings']} recordings{foreseen}"
+                + (f". Retrain recommended: {advice}" if advice else ""),
+            )
+        )
     run = method["run"]
     if run:
         rows += [

@@ -19,6 +19,7 @@ from affekt.training import Progress, run_record
 from affekt.types import PathLike
 from affekt.unlearning import DEFAULT_METHOD, METHODS, ForgetResult, Needs, Retained, forget, method_config
 from affekt.unlearning.auto import candidates
+from affekt.unlearning.drift import spent
 from affekt.unlearning.erasing import erased_record
 from affekt.unlearning.harness import expected_loss
 
@@ -50,6 +51,7 @@ class ForgetReport:
             _quality_line(self.content),
             _tests_line(self.content),
             *_attempts_line(self.content),
+            *_drift_line(self.content),
         ]
 
     def to_json(self) -> dict[str, Any]:
@@ -213,6 +215,7 @@ def forget_with_report(
             "deletions_before": sum(entry.get("event") == "deletion" for entry in before.config.history),
             "training": _training_json(before),
         },
+        "drift": _drift_json(after),
         "target_loss": target_found,
         "chance": 1.0 / len(before.classes),
         "tests": tests,
@@ -362,3 +365,16 @@ def _attempts_line(content: Mapping[str, Any]) -> list[str]:
         return []
     tried = "; ".join(f"{one['method']}: {one['verdict']}" for one in attempts)
     return [f"Methods tried, in their declared order: {tried}."]
+
+
+def _drift_json(model: EmotionModel) -> dict[str, Any] | None:
+    """How far approximate deletions have carried the model, and why it should be trained anew if it should."""
+    if model.erasure is None:
+        return None
+    left = len(model.erasure.commitments.get("train", frozenset()))
+    return asdict(model.erasure.drift) | {"retrain_recommended": spent(model.erasure.drift, left=left)}
+
+
+def _drift_line(content: Mapping[str, Any]) -> list[str]:
+    reasons = (content["drift"] or {}).get("retrain_recommended", [])
+    return [f"Retrain recommended: {'; '.join(reasons)}."] if reasons else []

@@ -14,7 +14,7 @@ from torch import nn
 from affekt.audio.batching import pad_batch
 from affekt.corpora import Corpus
 from affekt.errors import ConfigError, DataError, ProtocolError
-from affekt.models import EmotionModel
+from affekt.models import Drift, EmotionModel
 from affekt.unlearning import (
     amun,
     bad_teacher,
@@ -38,6 +38,7 @@ from affekt.unlearning import (
     ssd,
 )
 from affekt.unlearning.descent import MethodLog
+from affekt.unlearning.drift import drifted
 from affekt.unlearning.erasing import SavedShare, erased_record, known_names, saved_share
 from affekt.unlearning.material import ForgetSet, Material, Needs, Retained, teachers_loss
 
@@ -68,6 +69,11 @@ METHODS: dict[str, ModuleType] = {
     "ssd": ssd,
 }
 """Name -> module with ``NEEDS``, ``Config`` and ``unlearn(model, material, config, *, seed)``."""
+
+_STARTS_ANEW = ("fold_swap", "retrain")
+"""Methods after which the weights are those of a training."""
+_EXACT = ("exact",)
+"""Methods that move the weights to where training would put them."""
 
 DEFAULT_METHOD = "amun"
 """What ``forget`` uses unless told otherwise: the forget-only method that did best while settings were chosen, on the
@@ -302,7 +308,14 @@ def _note(
 ) -> None:
     """Write the deletion into the model's history and take the recordings out of its erasure record."""
     if model.erasure is not None and isinstance(original, EmotionModel):
-        model.erasure = erased_record(model.erasure, original, forget_set, share)
+        trained = model.erasure.commitments.get("train", frozenset())
+        recordings = len(set(known_names(original, forget_set)) & trained)
+        drift = model.erasure.drift
+        if method in _STARTS_ANEW:
+            drift = Drift()
+        elif method not in _EXACT:
+            drift = drifted(drift, original, model, recordings=recordings, curvature=share.curvature)
+        model.erasure = replace(erased_record(model.erasure, original, forget_set, share), drift=drift)
     entry = {
         "event": "deletion",
         "method": method,
