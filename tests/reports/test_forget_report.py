@@ -97,7 +97,8 @@ def test_forgets_a_speaker_and_says_so(trained_folder: Any, tmp_path: Path) -> N
     assert report.verdict in report.report_path.read_text(encoding="utf-8")
     assert "Synthetic speech" in report.report_path.read_text(encoding="utf-8")
     assert calls[-1] == ("done", 4, 4)
-    assert len(report.summary) == 4
+    assert len(report.summary) == 5
+    assert report.summary[4].startswith("Retrain recommended: ")
     # the new model is the one the report names, and no longer says that the person was there
     model = EmotionModel.from_pretrained(tmp_path / "out")
     assert tensor_digest(model) == content["model"]["weights_after_sha256"]
