@@ -8,7 +8,6 @@ Deviations: the factors are those of the whole training set, the forget set's sh
 Reproduces: no number of the paper; ours are in results/.
 """
 
-import time
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,7 +16,8 @@ from torch import Tensor
 
 from affekt.errors import ConfigError
 from affekt.unlearning.descent import MethodLog, state_of
-from affekt.unlearning.material import LearnedPart, Material, Needs, teachers_loss
+from affekt.unlearning.line_search import aimed_loss, walk
+from affekt.unlearning.material import LearnedPart, Material, Needs
 from affekt.unlearning.natural_gradient import NaturalDirection, move, snapshot
 
 __all__ = ["NEEDS", "PAPER", "Config", "unlearn"]
@@ -61,70 +61,29 @@ def unlearn(model: torch.nn.Module, material: Material, config: Config, *, seed:
             "kfac needs the curvature that erasure-ready training saves (got none); a model trained with "
             "--erasure-ready was expected; choose another method, such as amun."
         )
-    started = time.perf_counter()
     part = LearnedPart(model)
     part.model.eval()
     items = part.features(material.forget_set.waveforms)
-    labels = material.forget_set.labels.to(part.device)
-    before = state_of(part, items, material.forget_set.labels)
-    target = _target(material, config, before.loss)
+    labels = material.forget_set.labels
+    before = state_of(part, items, labels)
+    target = aimed_loss(material, config.target, before.loss, method="kfac")
+    expected = labels.to(part.device)
 
     def loss(logits: Tensor, rows: Tensor) -> Tensor:
-        return torch.nn.functional.cross_entropy(logits, labels[rows], reduction="none")
+        return torch.nn.functional.cross_entropy(logits, expected[rows], reduction="none")
 
-    direction = NaturalDirection(part, items, material.curvature, damping=config.damping)
-    trace: list[float] = []
-    now = before.loss
-    if now < target:
-        step = direction(loss)
-        start = snapshot(part)
-        low, high = 0.0, 0.25
-        while now < target and len(trace) < config.max_steps:
-            move(part, start, step, high)
-            now = direction.mean_loss(loss)
-            trace.append(now)
-            if now < target:
-                low, high = high, high * config.growth
-        if now >= target:
-            for _ in range(40):
-                if high - low <= 1e-3 * high:
-                    break
-                middle = (low + high) / 2
-                move(part, start, step, middle)
-                if direction.mean_loss(loss) >= target:
-                    high = middle
-                else:
-                    low = middle
-            move(part, start, step, high)
-        else:
-            move(part, start, step, low)
-    after = state_of(part, items, material.forget_set.labels)
-    reached = after.loss >= target * (1 - 1e-6)
-    words = f"the mean loss on the forget set reached {target:.3f} nats"
-    return MethodLog(
-        stopped=("nothing was done: " + words + " before the first step" if not trace else words)
-        if reached
-        else f"the limit of {config.max_steps} lengths was reached first",
-        reached=reached,
-        steps=len(trace),
-        loss_before=before.loss,
-        loss_after=after.loss,
-        accuracy_before=before.accuracy,
-        accuracy_after=after.accuracy,
-        target_loss=target,
-        trace=tuple(trace),
-        details={"descent_seconds": time.perf_counter() - started},
-    )
-
-
-def _target(material: Material, config: Config, loss_before: float) -> float:
-    """The mean loss to aim at."""
-    if config.target == "teachers" and material.teachers is not None:
-        return teachers_loss(material.teachers, material.forget_set.labels)
-    if material.target_gap is not None:
-        return loss_before + max(0.0, material.target_gap)
-    if material.target_loss is not None:
-        return material.target_loss
-    raise ConfigError(
-        "kfac needs a loss to aim at (got none); a model trained by affekt was expected; pass target_loss=."
+    step = NaturalDirection(part, items, material.curvature, damping=config.damping)(loss)
+    start = snapshot(part)
+    return walk(
+        part,
+        items,
+        labels,
+        lambda length: move(part, start, step, length),
+        met=lambda state: state.loss >= target,
+        reached_words=f"the mean loss on the forget set reached {target:.3f} nats",
+        before=before,
+        target=target,
+        first=0.25,
+        growth=config.growth,
+        max_steps=config.max_steps,
     )
