@@ -107,6 +107,8 @@ class Wav2Vec2SpeechEncoder(SpeechEncoder):
         """Convolutions, projection and positions: (B, F, D), (B,)."""
         module, encoder = self.module, self._encoder()
         x = inputs.unsqueeze(1)  # (B, C, F)
+        # a clip alone has no padding that its norm would have to look past
+        padded = torch.compiler.is_exporting() or bool((lengths < inputs.shape[1]).any())
         for number, layer in enumerate(module.feature_extractor.conv_layers):  # type: ignore[union-attr,arg-type]
             # no padding anywhere: frames that exist see only samples that exist
             lengths = (lengths - self.architecture["conv_kernel"][number]) // self.architecture["conv_stride"][
@@ -114,7 +116,7 @@ class Wav2Vec2SpeechEncoder(SpeechEncoder):
             ] + 1
             x = (
                 _grouped(layer, x, lengths)
-                if isinstance(getattr(layer, "layer_norm", None), nn.GroupNorm)
+                if padded and isinstance(getattr(layer, "layer_norm", None), nn.GroupNorm)
                 else layer(x)
             )
         x = module.feature_projection(x.transpose(1, 2))  # type: ignore[operator]
