@@ -148,7 +148,9 @@ def _forgotten(content: Mapping[str, Any]) -> str:
     material = "these recordings and some saved averages only"
     if "retained data" in method["needs"]:
         material = "these recordings and all other training recordings"
-    elif not {"saved statistics", "erasure-ready statistics"} & set(method["needs"]):
+    elif "erasure-ready statistics" in method["needs"]:
+        material = "these recordings and what training had saved for this purpose only"
+    elif "saved statistics" not in method["needs"]:
         material = "these recordings only"
     return (
         start + f"The model had learned from {trained} of them. They were forgotten with the method "
