@@ -75,7 +75,9 @@ def measure(
         ours()
         theirs()
         pairs = [(_seconds(ours), _seconds(theirs)) for _ in range(repeats)]
+    words = ["python", "benchmarks/predict_throughput.py", *sys.argv[1:]]
     return {
+        "command_line": " ".join(words),
         "encoder": kind,
         "clips": clips,
         "spread": spread,
