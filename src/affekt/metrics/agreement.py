@@ -58,7 +58,7 @@ def cohen_kappa(
         first: class indices, (N,).
         second: class indices, (N,).
         n_classes: K; needed only so that weights know the range.
-        weights: disagreement of classes i and j: None is 1 unless they are the same; "linear" |i - j|; "quadratic"
+        weights: disagreement of classes i and j: None is 1 unless they are the same; "linear" abs(i - j); "quadratic"
             (i - j)^2.
 
     Returns:

@@ -94,7 +94,7 @@ class Temperature:
 
 
 def ece(probs: npt.ArrayLike, labels: npt.ArrayLike, *, bins: int = 15, binning: Binning = "width") -> float:
-    """Expected calibration error of the predicted class: sum over bins of n_b / N |confidence_b - accuracy_b|.
+    """Expected calibration error of the predicted class: sum over bins of n_b / N abs(confidence_b - accuracy_b).
 
     Args:
         probs: (N, K), rows sum to 1.
