@@ -177,7 +177,7 @@ def test_the_scale_is_kept_and_holds(tmp_path: Path) -> None:
     rated = Corpus(name="rated", root=tmp_path, table=table, scale=(1, 7))
     assert open_corpus(rated.write(tmp_path / "out")).scale == (1.0, 7.0)
     assert Corpus(name="rated", root=tmp_path, table=table).scale is None
-    with pytest.raises(DataError, match="'b' .* has arousal 7; a value on the scale from 1 to 5 was expected"):
+    with pytest.raises(DataError, match=r"'b' .* has arousal 7; a value on the scale from 1 to 5 was expected"):
         Corpus(name="rated", root=tmp_path, table=table, scale=(1, 5))
     with pytest.raises(DataError, match=r"scale .* is \[7, 1\]; its two ends in rising order"):
         Corpus(name="rated", root=tmp_path, table=table, scale=(7, 1))
