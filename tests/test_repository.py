@@ -279,7 +279,13 @@ def test_settings_on_a_page_are_settings() -> None:
     from affekt.training import TrainConfig
     from affekt.unlearning.forget_set_alone import Config
 
-    schemas = {"request.toml": RequestDetails, "train.toml": TrainConfig, "forget.toml": Config, "gentler.toml": Config}
+    schemas = {
+        "forget.toml": Config,
+        "gentler.toml": Config,
+        "request.toml": RequestDetails,
+        "train.toml": TrainConfig,
+        "votes.toml": TrainConfig,
+    }
     for page, text in blocks("toml"):
         values = tomllib.loads(text)
         named = re.match(r"# (\w+\.toml)", text)
