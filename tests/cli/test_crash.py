@@ -104,7 +104,8 @@ def test_killed_forgetting_can_be_repeated(
 
     def words(out: Path) -> list[object]:
         model, corpus = shared / "model", shared / "corpus"
-        return ["forget", model, corpus, "--speaker", "00", "--out", out, "--config", settings, "--quiet"]
+        request = ["--speaker", "00", "--method", "amun", "--config", settings]
+        return ["forget", model, corpus, *request, "--out", out, "--quiet"]
 
     whole = run(*words(tmp_path / "whole"))
     assert whole["code"] in (0, 1), whole
