@@ -13,7 +13,8 @@ from affekt.corpora import Corpus, by_speaker, open_corpus
 from affekt.errors import ConfigError, DataError
 from affekt.models import EmotionModel
 from affekt.training import recipe
-from affekt.unlearning.compare import CompareConfig, compare, draw_forget_set
+from affekt.unlearning.compare import CompareConfig, compare
+from affekt.unlearning.draws import draw_forget_set
 
 TIMES = {"seconds", "time_ratio", "time_ratio_from_recordings", "attack_seconds"}
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from affekt.unlearning.compare import WHOLE_SPEAKER, speakers_of
+from affekt.unlearning.draws import WHOLE_SPEAKER, speakers_of
 
 __all__ = ["COLUMNS", "cell", "ordered", "size_title", "tabulate"]
 

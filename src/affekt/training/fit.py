@@ -18,13 +18,12 @@ from torch import Tensor, nn
 
 from affekt.corpora import Corpus
 from affekt.errors import CheckpointError, ConfigError, DataError, ProtocolError
-from affekt.metrics import ccc, uar
-from affekt.models import EmotionModel, ErasureRecord, Heads, HeadSums, MeanLoss, ModelConfig, RidgeNetwork
+from affekt.models import EmotionModel, ErasureRecord, Heads, HeadSums, ModelConfig, RidgeNetwork
 from affekt.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from affekt.training.config import TrainConfig
+from affekt.training.epoch_scores import dev_scores, mean_loss
 from affekt.training.features import FeatureStore, length_batches, pad_features
-from affekt.training.predict import predict_heads, predict_rows
-from affekt.training.targets import Objective, Targets, attribute_range, targets_of
+from affekt.training.targets import Objective, attribute_range, targets_of
 from affekt.types import IntArray
 
 __all__ = [
@@ -208,7 +207,7 @@ def fit(
     objective.to(device)
     if isinstance(model.network, RidgeNetwork):
         model.network.solve(head_sums(model, train_store, targets.labels, rows))
-        scores = _dev_scores(model, dev_store, dev_targets, objective)
+        scores = dev_scores(model, dev_store, dev_targets, objective)
         state = _RunState(best=learned_state(model), epoch=config.epochs, best_epoch=1, history=[scores])
     learner, prepared = accelerator.prepare(_LearnedHeads(model), optimizer)
     while state.epoch < config.epochs and (config.keep_last or state.epoch - state.best_epoch < config.patience):
@@ -233,7 +232,7 @@ def fit(
             running += float(loss.detach()) * len(batch)
             if progress is not None and accelerator.is_main_process:
                 progress(f"epoch {state.epoch + 1}", done + 1, total)
-        scores = _dev_scores(model, dev_store, dev_targets, objective)
+        scores = dev_scores(model, dev_store, dev_targets, objective)
         dev_loss = float(broadcast(torch.tensor([scores["dev_loss"]], device=device))[0])
         if not math.isfinite(dev_loss):
             raise DataError(
@@ -259,9 +258,9 @@ def fit(
     model.eval()
     model.erasure = replace(
         model.erasure or ErasureRecord(),
-        within=_mean_loss(model, train_store, targets, heldout_rows),
-        across=_mean_loss(model, dev_store, dev_targets, np.arange(len(dev))),
-        trained=_mean_loss(model, train_store, targets, rows),
+        within=mean_loss(model, train_store, targets, heldout_rows),
+        across=mean_loss(model, dev_store, dev_targets, np.arange(len(dev))),
+        trained=mean_loss(model, train_store, targets, rows),
     )
     return FitResult(
         model=model,
@@ -402,45 +401,6 @@ def _restore(model: nn.Module, state: dict[str, Tensor]) -> None:
         raise CheckpointError(
             "the checkpoint does not fit the model (other weights); that of the same model was expected; remove it."
         )
-
-
-def _dev_scores(model: EmotionModel, store: FeatureStore, targets: Targets, objective: Objective) -> dict[str, float]:
-    found = predict_heads(model, store, np.arange(len(store)))
-    heads = Heads(torch.from_numpy(found.logits).double(), torch.from_numpy(found.attributes).double())
-    scores = {"dev_loss": float(objective.plain_loss(heads, targets.batch(np.arange(len(store)))))}
-    labelled = targets.labels >= 0
-    if model.classes and labelled.any():
-        scores["dev_uar"] = uar(targets.labels[labelled], found.logits[labelled].argmax(1))
-    for position, name in enumerate(model.config.attributes):
-        values = targets.attributes[:, position]
-        rated = ~np.isnan(values)
-        if np.ptp(values[rated]) > 0.0:
-            scores[f"dev_ccc_{name}"] = ccc(values[rated], found.attributes[rated, position])
-    return scores
-
-
-def _mean_loss(
-    model: EmotionModel, store: FeatureStore, targets: Targets, rows: np.ndarray[Any, Any]
-) -> MeanLoss | None:
-    """The mean cross-entropy against the column emotion, which forgetting aims at, whatever was trained on."""
-    rows = rows[targets.labels[rows] >= 0]
-    if not len(rows):
-        return None
-    logits = torch.from_numpy(predict_rows(model, store, rows)).double()
-    labels = torch.as_tensor(targets.labels[rows])
-    losses = torch.nn.functional.cross_entropy(logits, labels, reduction="none")
-    hits = (logits.argmax(1) == labels).double()
-
-    def mean(inside: Tensor, by_class: dict[str, MeanLoss]) -> MeanLoss:
-        return MeanLoss(
-            loss=float(losses[inside].mean()),
-            accuracy=float(hits[inside].mean()),
-            utterances=int(inside.sum()),
-            by_class=by_class,
-        )
-
-    classes = {name: mean(labels == k, {}) for k, name in enumerate(model.classes) if bool((labels == k).any())}
-    return mean(torch.ones_like(labels, dtype=torch.bool), classes)
 
 
 def _fingerprint(

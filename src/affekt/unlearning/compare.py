@@ -19,7 +19,7 @@ import torch
 from affekt.audio.batching import pad_batch
 from affekt.corpora import Corpus, Split, open_corpus
 from affekt.corpora.splits import by_speaker
-from affekt.errors import ConfigError, DataError
+from affekt.errors import ConfigError
 from affekt.files import read_json, removed_if_unused, write_json
 from affekt.metrics import match_non_members
 from affekt.models import EmotionModel
@@ -37,13 +37,13 @@ from affekt.training import (
 )
 from affekt.types import FloatArray, IntArray
 from affekt.unlearning.assess import Assessment, Outputs, assess, compare_with, relearn
+from affekt.unlearning.draws import WHOLE_SPEAKER, draw_forget_set, speakers_of
 from affekt.unlearning.harness import METHODS, ForgetResult, Scope, forget, method_config, saved_target
 from affekt.unlearning.material import ForgetSet, LearnedPart, Needs, Retained
 from affekt.unlearning.retained_batches import retained_loss
 
-__all__ = ["CompareConfig", "compare", "draw_forget_set"]
+__all__ = ["CompareConfig", "compare"]
 
-WHOLE_SPEAKER = "speaker"
 DEFAULT_METHODS = (
     "forget_set_alone",
     "forget_set_alone:elastic=none",
@@ -107,46 +107,6 @@ class CompareConfig:
             raise ConfigError(f"draws and seeds must be 1 or more (got {self.draws}, {self.seeds}); change them.")
         for spec in map(parse_variant, self.methods):
             method_config(spec.name, **{**self.settings.get(spec.name, {}), **spec.changes})
-
-
-def speakers_of(size: str) -> int:
-    """How many whole speakers a size is; 0 for a number of utterances."""
-    if size == WHOLE_SPEAKER:
-        return 1
-    number, dash, word = size.partition("-")
-    return int(number) if dash and word == "speakers" and number.isdecimal() and int(number) > 1 else 0
-
-
-def draw_forget_set(
-    corpus: Corpus, trained: IntArray, *, size: str, forget_from: str, seed: int, draw: int
-) -> IntArray:
-    """Rows to forget, out of the rows that were trained on.
-
-    Raises:
-        DataError: there are too few trained utterances, or speakers, for this size.
-    """
-    whole = speakers_of(size)
-    generator = np.random.default_rng([seed, draw, 0 if whole else int(size)])
-    speakers = np.asarray(corpus.table["speaker"].to_list())[trained]
-    if whole or forget_from == "speaker":
-        wanted = 1 if whole else int(size)
-        names, counts = np.unique(speakers, return_counts=True)
-        names = names[counts >= wanted]
-        if not len(names):
-            raise DataError(f"no training speaker has {wanted} utterances; a smaller size was expected.")
-        # one order of speakers for a seed, so that different draws take different speakers as long as there are any
-        order = np.random.default_rng([seed, 77]).permutation(names)
-        if whole >= len(order):
-            raise DataError(f"{whole} speakers cannot be forgotten of {len(order)}; choose fewer.")
-        chosen = [order[(max(1, whole) * draw + i) % len(order)] for i in range(max(1, whole))]
-        pool = trained[np.isin(speakers, chosen)]
-        if whole:
-            return np.sort(pool)
-    else:
-        pool = trained
-    if len(pool) <= int(size) and len(pool) == len(trained):
-        raise DataError(f"{size} utterances cannot be forgotten by a model trained on {len(trained)}; choose fewer.")
-    return np.sort(generator.permutation(pool)[: int(size)])
 
 
 def compare(config: CompareConfig, work: Path, *, workers: int = 1, progress: Progress | None = None) -> dict[str, Any]:
