@@ -11,6 +11,7 @@
 - :func:`certify`, :class:`Certificate`, :class:`RequestDetails`, :class:`ScopeMap`, :class:`Asked`: a signed statement
   about a deletion, and a letter to the person
 - :func:`verify`, :class:`Verification`: whether a statement, a model and a ledger belong together
+- :func:`write_listening_page`, :class:`ListeningRow`: recordings in order of a score, to listen to
 - :func:`demo`: train, forget and report from nothing, on synthetic voices
 """
 
@@ -23,6 +24,7 @@ from affekt.reports.cross_validation_report import cross_validate_with_report
 from affekt.reports.demo import demo
 from affekt.reports.evaluation_report import EvaluationReport, evaluate_with_report
 from affekt.reports.forget_report import ForgetReport, forget_with_report
+from affekt.reports.listening_page import ListeningRow, write_listening_page
 from affekt.reports.rater_report import describe_raters, raters_with_report
 from affekt.reports.request_details import RequestDetails, ScopeMap
 from affekt.reports.verdict import VERDICTS, verdict
@@ -34,6 +36,7 @@ __all__ = [
     "Certificate",
     "EvaluationReport",
     "ForgetReport",
+    "ListeningRow",
     "ModelAudit",
     "RequestDetails",
     "ScopeMap",
@@ -51,4 +54,5 @@ __all__ = [
     "verdict",
     "verify",
     "write_audit",
+    "write_listening_page",
 ]
