@@ -144,7 +144,7 @@ def test_the_objective_is_the_sum_of_its_heads(rated_split: Split) -> None:
     emotion = soft_cross_entropy(heads.logits, batch.shares, weights=weights, label_smoothing=0.05)
     arousal = torch.as_tensor((rated_split.train.table["arousal"].to_numpy()[:10] - 1.0) / 6.0, dtype=torch.float32)
     expected = float(emotion) + 0.5 * float(ccc_loss(heads.attributes, arousal[:, None]))
-    assert float(objective.loss(heads, batch)) == pytest.approx(expected, abs=1e-6)
+    assert float(objective.heads_loss(heads, batch)) == pytest.approx(expected, abs=1e-6)
     plain = float(soft_cross_entropy(heads.logits, batch.shares)) + 0.5 * float(
         ccc_loss(heads.attributes, arousal[:, None])
     )
@@ -179,7 +179,7 @@ def test_rows_without_votes_or_ratings_are_counted_not_learned(rated_split: Spli
     targets = targets_of(silent, model.config, both)
     objective = Objective(both, targets, np.arange(len(silent)), n_classes=3)
     heads = Heads(torch.randn(7, 3), torch.zeros(7, 1))
-    assert float(objective.loss(heads, targets.batch(np.arange(7)))) == pytest.approx(
+    assert float(objective.heads_loss(heads, targets.batch(np.arange(7)))) == pytest.approx(
         float(ccc_loss(heads.attributes, targets.batch(np.arange(7)).attributes)), abs=1e-6
     )
 
@@ -191,7 +191,7 @@ def test_hard_targets_are_plain_cross_entropy(rated_split: Split) -> None:
     labels = torch.as_tensor(rated_split.train.labels())
     batch = targets.batch(np.arange(len(labels)))
     objective = Objective(config, targets, np.arange(len(labels)), n_classes=3)
-    found = objective.loss(Heads(logits, torch.empty(len(labels), 0)), batch)
+    found = objective.heads_loss(Heads(logits, torch.empty(len(labels), 0)), batch)
     assert torch.equal(found, cross_entropy(logits, labels, label_smoothing=0.1))
 
 

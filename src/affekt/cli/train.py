@@ -1,12 +1,16 @@
 """affekt train."""
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter, validators
 
 from affekt.cli.output import Flag, Output, OutputOptions
 from affekt.cli.wording import count, interval, split_commas
+
+if TYPE_CHECKING:
+    from affekt.training import TrainingMethod
 
 __all__ = ["train"]
 
@@ -18,6 +22,7 @@ def train(
     out: Path,
     model: str = "logmel-cnn",
     encoder: str | None = None,
+    method: str | None = None,
     config: Path | None = None,
     seed: Annotated[int, Parameter(validator=validators.Number(gte=0, lt=2**31))] = 0,
     test_speakers: str | None = None,
@@ -37,8 +42,9 @@ def train(
         model: Model family: logmel-cnn, emo18, zhao19, encoder, or ridge.
         encoder: For the families encoder and ridge: a folder with a pretrained speech encoder, or its name on the
             Hugging Face hub.
+        method: How to learn; if not given, from labels alone.
         config: TOML file with training settings that differ from the family's recipe; [options] changes the network,
-            [erasure] the folds of --erasure-ready.
+            [method] the settings of --method, [erasure] the folds of --erasure-ready.
         seed: Everything random follows from it, the choice of test speakers included.
         test_speakers: Ids of the speakers to keep for testing, separated by commas. If not given: those of the corpus's
             own split, where every row has one (train, dev or test), else a fifth of the speakers is drawn.
@@ -58,9 +64,13 @@ def train(
     folds: dict[str, Any] = {}
     if config is not None:
         values = read_toml(config)
-        settings = recipe(model, **overrides(values, TrainConfig, path=config, besides=["options", "erasure"]))
+        settings = recipe(
+            model, **overrides(values, TrainConfig, path=config, besides=["options", "method", "erasure"])
+        )
         options = overrides(subtable(values, "options", path=config), FAMILIES[model][1], path=config, where="options.")
         folds = overrides(subtable(values, "erasure", path=config), ErasureConfig, path=config, where="erasure.")
+    learner = _method(method, {} if config is None else subtable(read_toml(config), "method", path=config), config)
+    settings = replace(settings, method=learner)
     if encoder is not None:
         options = {**(options or {}), "encoder": encoder}
     erasure = ErasureConfig(**folds) if erasure_ready else None
@@ -100,3 +110,29 @@ def train(
         ],
     )
     return 0
+
+
+def _method(name: str | None, values: dict[str, Any], path: Path | None) -> "TrainingMethod | None":
+    """A training method with the settings of a file.
+
+    Raises:
+        ConfigError: there is no such method, or there are settings without one.
+    """
+    from affekt.cli.settings import overrides
+    from affekt.errors import ConfigError
+    from affekt.preference import METHODS as PREFERENCE
+    from affekt.recognition import METHODS as RECOGNITION
+
+    methods = {**PREFERENCE, **RECOGNITION}
+    known = ", ".join(sorted(methods))
+    if name is None:
+        if values:
+            raise ConfigError(
+                f"{path} has a table [method] and no method is named; --method with one of {known} was expected; add "
+                "it."
+            )
+        return None
+    if name not in methods:
+        raise ConfigError(f"unknown method {name!r}; one of {known} was expected; choose one of these.")
+    kind = methods[name]
+    return kind(**overrides(values, kind, path=path or Path(), where="method."))

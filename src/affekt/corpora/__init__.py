@@ -32,6 +32,7 @@ from affekt.corpora.audit_sound import Duplicate, Sound, find_duplicates, listen
 from affekt.corpora.check import CheckReport, Finding, check
 from affekt.corpora.corpus import Corpus
 from affekt.corpora.dawid_skene import DawidSkene, dawid_skene
+from affekt.corpora.labels import labelled_by
 from affekt.corpora.mapping import EmotionMapping, describe_mapping, map_emotions
 from affekt.corpora.opening import open_corpus
 from affekt.corpora.rater_quality import LeaveOneOut, RaterQuality, leave_one_out, rater_quality
@@ -77,6 +78,7 @@ __all__ = [
     "describe_mapping",
     "evaluator_weights",
     "find_duplicates",
+    "labelled_by",
     "leave_one_out",
     "leave_one_speaker_out",
     "listen",

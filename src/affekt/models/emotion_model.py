@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -30,7 +31,16 @@ from affekt.models.saved_statistics import SavedStatistics
 from affekt.models.zhao19 import Zhao19, Zhao19Options
 from affekt.types import PathLike
 
-__all__ = ["ATTRIBUTES", "FAMILIES", "FORMAT_VERSION", "EmotionModel", "Heads", "ModelConfig", "tensor_digest"]
+__all__ = [
+    "ATTRIBUTES",
+    "FAMILIES",
+    "FORMAT_VERSION",
+    "LABELS",
+    "EmotionModel",
+    "Heads",
+    "ModelConfig",
+    "tensor_digest",
+]
 
 FORMAT_VERSION = 1
 
@@ -47,6 +57,9 @@ FAMILIES: dict[str, tuple[type[nn.Module], type[Any]]] = {
 ATTRIBUTES: Final = ("arousal", "valence", "dominance")
 """Names of the attributes a model can estimate, in the order of a corpus table."""
 
+LABELS: Final = ("emotion", "intensity", "intent", *ATTRIBUTES)
+"""Columns of a corpus table that classes can be made of."""
+
 
 class Heads(NamedTuple):
     """What a model says about a batch."""
@@ -55,6 +68,8 @@ class Heads(NamedTuple):
     """One a class, (B, K); K is 0 for a model of attributes alone."""
     attributes: Tensor
     """One an attribute, (B, A); 0 and 1 are the ends of the raters' scale. A is 0 for a model of emotions alone."""
+    intents: Tensor = torch.empty(0, 0)
+    """One an intent, (B, I); I is 0 for a model that does not tell them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +90,12 @@ class ModelConfig:
     """Ends of the scale the raters used, such as 1 and 7; estimates are given on it."""
     multi_label: bool = False
     """Whether an utterance can have several emotions: those with a probability above 1 / K."""
+    intents: tuple[str, ...] = ()
+    """The intents it tells besides, in the order of their logits."""
+    label: str = "emotion"
+    """Which column of a corpus the classes come from; one of :data:`LABELS`."""
+    edges: tuple[float, ...] = ()
+    """Where the column is an attribute: the K - 1 rising values between the classes, on the raters' scale."""
     history: tuple[dict[str, Any], ...] = ()
     """What was done to the weights, oldest first: one training, then any number of deletions."""
 
@@ -92,6 +113,21 @@ class ModelConfig:
             raise ConfigError(
                 f"attributes are {', '.join(self.attributes)}; each of {', '.join(ATTRIBUTES)} at most once was "
                 "expected; correct their names."
+            )
+        if self.label not in LABELS:
+            raise ConfigError(
+                f"label is {self.label!r}; one of {', '.join(LABELS)} was expected; choose one of these columns."
+            )
+        rising = all(low < high for low, high in pairwise(self.edges))
+        if len(self.edges) != (len(self.classes) - 1 if self.label in ATTRIBUTES else 0) or not rising:
+            raise ConfigError(
+                f"edges are {list(self.edges)} for {len(self.classes)} classes of {self.label}; one rising value "
+                "between each two classes of an attribute was expected, and none for other columns; correct them."
+            )
+        if len(set(self.intents)) != len(self.intents) or len(self.intents) == 1:
+            raise ConfigError(
+                f"intents are {list(self.intents)}; two or more different ones, or none, were expected; check the "
+                "corpus's intent column."
             )
         low, high = self.attribute_range
         if not low < high:
@@ -122,7 +158,7 @@ class EmotionModel(nn.Module):
         super().__init__()
         self.erasure = erasure
         network, options = FAMILIES[config.family]
-        outputs = len(config.classes) + len(config.attributes)
+        outputs = len(config.classes) + len(config.attributes) + len(config.intents)
         self.network = network(outputs, _options(options, config.options))
         if (pretrained := self.pretrained) is not None:
             config = replace(config, options={**config.options, **pretrained.resolved})
@@ -156,7 +192,7 @@ class EmotionModel(nn.Module):
     @property
     def pretrained(self) -> EncoderNetwork | None:
         """The network around a pretrained encoder, if there is one."""
-        network = self.network.source if isinstance(self.network, RidgeNetwork) else self.network
+        network = getattr(self.network, "source", None) or self.network
         return network if isinstance(network, EncoderNetwork) else None
 
     def front_end_key(self) -> str:
@@ -177,10 +213,11 @@ class EmotionModel(nn.Module):
         return features, counts
 
     def heads(self, features: Tensor, lengths: Tensor) -> Heads:
-        """The learned part: what :meth:`front_end` gave -> logits (B, K) and attributes (B, A)."""
+        """The learned part: what :meth:`front_end` gave -> logits (B, K), attributes (B, A) and intents (B, I)."""
         outputs: Tensor = self.network.classify(features, lengths)  # type: ignore[operator]
         size = len(self.classes)
-        return Heads(logits=outputs[:, :size], attributes=outputs[:, size:])
+        end = size + len(self.config.attributes)
+        return Heads(logits=outputs[:, :size], attributes=outputs[:, size:end], intents=outputs[:, end:])
 
     def classify(self, features: Tensor, lengths: Tensor) -> Tensor:
         """The learned part as a classifier: what :meth:`front_end` gave -> logits (B, K)."""
@@ -339,6 +376,9 @@ def _read_config(path: Path) -> dict[str, Any]:
             "attributes": tuple(config.get("attributes", ())),
             "attribute_range": tuple(map(float, config.get("attribute_range", (0.0, 1.0)))),
             "multi_label": bool(config.get("multi_label", False)),
+            "intents": tuple(config.get("intents", ())),
+            "label": str(config.get("label", "emotion")),
+            "edges": tuple(map(float, config.get("edges", ()))),
             "weights_sha256": str(config["weights_sha256"]),
         }
     except (KeyError, TypeError, ValueError) as error:

@@ -203,6 +203,6 @@ def _non_members(request: Request, rest: Rest, forget_set: Corpus, *, seed: int)
 
 def _target(model: EmotionModel, forget_set: Corpus, request: Request) -> float | None:
     """The loss that the forget set should have come to."""
-    labelled = with_classes(forget_set, model.classes)
+    labelled = with_classes(forget_set, model.config)
     logits = predict_rows(model, FeatureStore(model, labelled), np.arange(len(labelled)))
     return expected_loss(model, request.scope, float(cross_entropy(logits, labelled.labels()).mean()))

@@ -142,7 +142,7 @@ def _side(models: dict[str, EmotionModel], corpus: Corpus) -> Side | None:
     if not len(corpus):
         return None
     first = next(iter(models.values()))
-    corpus = with_classes(corpus, first.classes)
+    corpus = with_classes(corpus, first.config)
     store = FeatureStore(first, corpus)
     rows = np.arange(len(corpus))
     logits = {}

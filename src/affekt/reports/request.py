@@ -57,7 +57,7 @@ class Request:
         """
         import torch
 
-        trained = with_classes(self.corpus.select(self.trained), model.classes)
+        trained = with_classes(self.corpus.select(self.trained), model.config)
         return ForgetSet(tuple(self.waveforms[row] for row in self.trained), torch.as_tensor(trained.labels()))
 
     def untrained(self, model: EmotionModel) -> ForgetSet | None:
@@ -170,7 +170,7 @@ def rest_of(model: EmotionModel, corpus: Corpus) -> Rest:
         usable.append(row)
         sides.append((record.side(waveform) if record is not None else None) or "unknown")
     return Rest(
-        corpus=with_classes(corpus.select(usable), model.classes),
+        corpus=with_classes(corpus.select(usable), model.config),
         sides=tuple(sides),
         unreadable=unreadable,
         unlabelled=len(corpus) - len(labelled),

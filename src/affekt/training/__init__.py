@@ -2,7 +2,8 @@
 
 - :func:`train`, :func:`train_split`, :func:`write_trained`, :class:`TrainReport`: a corpus becomes a model
 - :func:`fit`, :func:`model_for`, :func:`build_model`, :class:`FitResult`: the loop
-- :func:`targets_of`, :class:`Targets`, :class:`Objective`: what is learned: emotions, votes, attributes
+- :func:`targets_of`, :class:`Targets`, :class:`Objective`: what is learned: emotions, votes, attributes, intents
+- :class:`TrainingMethod`, :class:`Prepared`: how it is learned; a paper's method subclasses it
 - :class:`TrainConfig`, :func:`recipe`, :data:`RECIPES`: its settings
 - :func:`evaluate`, :func:`score_heads`, :func:`score_logits`, :class:`Evaluation`: a model on a corpus, with intervals
 - :func:`exposure`, :class:`Exposure`: which recordings of a corpus a model was trained on
@@ -23,6 +24,7 @@ from affekt.training.exposure import Exposure, exposure
 from affekt.training.features import FeatureStore, length_batches, pad_features
 from affekt.training.fit import FitResult, Progress, build_model, fit, is_held_out, model_for
 from affekt.training.linear_probe import Probe, probe
+from affekt.training.method import Prepared, TrainingMethod
 from affekt.training.predict import PredictedHeads, predict_heads, predict_rows
 from affekt.training.record import code_digest, run_record
 from affekt.training.shortcuts import SHORTCUTS, Shortcut, Shortcuts, shortcuts
@@ -42,6 +44,7 @@ __all__ = [
     "FitResult",
     "Objective",
     "PredictedHeads",
+    "Prepared",
     "Probe",
     "Progress",
     "Shortcut",
@@ -50,6 +53,7 @@ __all__ = [
     "Targets",
     "TrainConfig",
     "TrainReport",
+    "TrainingMethod",
     "Variant",
     "attribute_range",
     "build_model",

@@ -1,6 +1,6 @@
 """The settings of a training run, with one recipe a model family."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal
 
 from affekt.errors import ConfigError
@@ -23,6 +23,18 @@ class TrainConfig:
     """Learn these too, out of arousal, valence and dominance: the loss is 1 - CCC, summed over them."""
     attribute_weight: float = 1.0
     """Weight of the attributes' loss beside that of the emotions."""
+    intents: bool = False
+    """Learn the column intent, too."""
+    intent_weight: float = 1.0
+    """Weight of the intents' loss beside that of the emotions."""
+    label: str = "emotion"
+    """Column the classes come from: emotion, intensity, intent, or an attribute cut at ``edges``."""
+    classes: tuple[str, ...] = ()
+    """The classes in their order, for a label that has one; none: those of the corpus."""
+    edges: tuple[float, ...] = ()
+    """With an attribute as label: the rising values between the classes."""
+    method: Any = None
+    """How to learn, a :class:`affekt.training.TrainingMethod`; None is from labels alone."""
     epochs: int = 30
     """Passes over the training set at most."""
     batch_size: int = 32
@@ -60,6 +72,7 @@ class TrainConfig:
             ("heldout_fraction", 0.0, 0.5),
             ("secondary_weight", 0.0, 1.0),
             ("attribute_weight", 1e-6, 1e6),
+            ("intent_weight", 1e-6, 1e6),
             ("memory_gib", 0.0, 1e6),
         ):
             value = getattr(self, name)
@@ -72,8 +85,25 @@ class TrainConfig:
                 "there is nothing to learn (emotions is false and attributes is empty); one of them was expected; name "
                 "attributes such as arousal."
             )
+        if self.method is not None and not hasattr(self.method, "objective"):
+            raise ConfigError(
+                f"method is {self.method!r}; a training method with its settings was expected; name it with --method, its "
+                "settings in the table [method]."
+            )
+        if self.label != "emotion" and self.target != "hard":
+            raise ConfigError(
+                f"target is '{self.target}' with classes from the column {self.label}; hard was expected, as votes are "
+                "about emotions; change one of them."
+            )
         if self.crop_seconds is not None and self.crop_seconds < 0.25:
             raise ConfigError(f"crop_seconds is {self.crop_seconds}; at least 0.25 s was expected; change it.")
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON values, the method with its name."""
+        values = asdict(self)
+        if self.method is not None:
+            values["method"] = {"name": self.method.NAME, **values["method"]}
+        return values
 
 
 RECIPES: dict[str, TrainConfig] = {

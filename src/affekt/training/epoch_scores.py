@@ -17,11 +17,16 @@ __all__ = ["dev_scores", "mean_loss"]
 
 def dev_scores(model: EmotionModel, store: FeatureStore, targets: Targets, objective: Objective) -> dict[str, float]:
     found = predict_heads(model, store, np.arange(len(store)))
-    heads = Heads(torch.from_numpy(found.logits).double(), torch.from_numpy(found.attributes).double())
-    scores = {"dev_loss": float(objective.plain_loss(heads, targets.batch(np.arange(len(store)))))}
+    heads = Heads(*(torch.from_numpy(part).double() for part in found))
+    model.eval()
+    with torch.no_grad():
+        scores = {"dev_loss": objective.dev_loss(model, store, targets, heads)}
     labelled = targets.labels >= 0
     if model.classes and labelled.any():
         scores["dev_uar"] = uar(targets.labels[labelled], found.logits[labelled].argmax(1))
+    told = targets.intents >= 0
+    if model.config.intents and told.any():
+        scores["dev_intent_uar"] = uar(targets.intents[told], found.intents[told].argmax(1))
     for position, name in enumerate(model.config.attributes):
         values = targets.attributes[:, position]
         rated = ~np.isnan(values)

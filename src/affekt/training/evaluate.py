@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from affekt.corpora import Corpus
+from affekt.corpora import Corpus, labelled_by
 from affekt.errors import ConfigError, DataError
 from affekt.metrics import (
     Calibration,
@@ -275,7 +275,7 @@ def evaluate(
     if not len(corpus):
         raise DataError("there is nothing to evaluate (got 0 utterances); at least one was expected; choose another.")
     if model.classes:
-        corpus = replace(corpus, classes=model.classes)
+        corpus = replace(as_labelled(corpus, model.config), classes=model.classes)
         if not model.config.attributes and corpus.ratings is None:
             corpus.labels()  # refused before the work
     heads = predict_heads(model, store or FeatureStore(model, corpus), np.arange(len(corpus)))
@@ -284,13 +284,18 @@ def evaluate(
     )
 
 
-def with_classes(corpus: Corpus, classes: tuple[str, ...]) -> Corpus:
-    """The corpus with a model's classes in a model's order.
+def as_labelled(corpus: Corpus, model: ModelConfig) -> Corpus:
+    """The corpus with classes from the column that a model learned from."""
+    return labelled_by(corpus, model.label, classes=model.classes, edges=model.edges) if model.classes else corpus
+
+
+def with_classes(corpus: Corpus, model: ModelConfig) -> Corpus:
+    """The corpus labelled as a model was trained: its classes in its order, from the column it learned from.
 
     Raises:
         DataError: the corpus has an emotion that the model does not know, or none at all.
     """
-    changed = replace(corpus, classes=classes)
+    changed = replace(as_labelled(corpus, model), classes=model.classes)
     changed.labels()
     return changed
 

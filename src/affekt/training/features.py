@@ -56,6 +56,10 @@ class FeatureStore:
         self._keep(row, item)
         return item
 
+    def draw(self, row: int, generator: np.random.Generator) -> Tensor:
+        """The item of a row for one step of training; stores that augment draw from the generator."""
+        return self[row]
+
     def fill(self, *, batch_size: int | None = None) -> None:
         """Compute what is missing of all rows, while it fits in memory.
 

@@ -6,7 +6,7 @@ import math
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,13 @@ from torch import Tensor, nn
 
 from affekt.corpora import Corpus
 from affekt.errors import CheckpointError, ConfigError, DataError, ProtocolError
-from affekt.models import EmotionModel, ErasureRecord, Heads, HeadSums, ModelConfig, RidgeNetwork
+from affekt.models import EmotionModel, ErasureRecord, HeadSums, ModelConfig, RidgeNetwork
 from affekt.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from affekt.training.config import TrainConfig
 from affekt.training.epoch_scores import dev_scores, mean_loss
-from affekt.training.features import FeatureStore, length_batches, pad_features
-from affekt.training.targets import Objective, attribute_range, targets_of
+from affekt.training.features import FeatureStore, pad_features
+from affekt.training.method import TrainingMethod
+from affekt.training.targets import Objective, TargetBatch, attribute_range, targets_of
 from affekt.types import IntArray
 
 __all__ = [
@@ -37,6 +38,9 @@ __all__ = [
     "make_accelerator",
     "model_for",
 ]
+
+_OBJECTIVE = "objective."
+"""Prefix of the objective's tensors in a checkpoint."""
 
 Progress = Callable[[str, int, int], None]
 """Called with a message, the steps done and the steps in all."""
@@ -70,6 +74,9 @@ def build_model(
     attributes: tuple[str, ...] = (),
     attribute_range: tuple[float, float] = (0.0, 1.0),
     multi_label: bool = False,
+    intents: tuple[str, ...] = (),
+    label: str = "emotion",
+    edges: tuple[float, ...] = (),
 ) -> EmotionModel:
     """A model with fresh weights drawn from ``seed``; the global random state is left as it was."""
     config = ModelConfig(
@@ -79,6 +86,9 @@ def build_model(
         attributes=attributes,
         attribute_range=attribute_range,
         multi_label=multi_label,
+        intents=intents,
+        label=label,
+        edges=edges,
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(_seed("weights", seed))
@@ -97,6 +107,9 @@ def model_for(
         attributes=config.attributes,
         attribute_range=attribute_range(corpus, config.attributes),
         multi_label=config.emotions and config.target == "multi-label",
+        intents=tuple(sorted(set(corpus.table["intent"].drop_nulls()))) if config.intents else (),
+        label=config.label if config.emotions else "emotion",
+        edges=config.edges if config.emotions else (),
     )
 
 
@@ -168,8 +181,15 @@ def fit(
     train_store, dev_store = stores or tuple(
         FeatureStore(model, corpus, memory_gib=config.memory_gib / 2) for corpus in (train, dev)
     )
-    targets = targets_of(train, model.config, config)
+    method = config.method or TrainingMethod()
+    if accelerator.num_processes > 1 and not method.DIVISIBLE:
+        raise ConfigError(
+            f"{method.NAME} compares the recordings of a whole batch and {accelerator.num_processes} processes would "
+            "divide it; one process was expected; run it without accelerate launch."
+        )
+    targets = method.targets(train, model.config, config)
     dev_targets = targets_of(dev, model.config, config)
+    known = targets
     usable = np.isin(np.arange(len(train)), targets.usable)
     held_by = seed if heldout_seed is None else heldout_seed
     utterances = train.table["utterance"].to_list()
@@ -180,13 +200,15 @@ def fit(
     rows, heldout_rows = used[~held[used]], used[held[used]]
     if not len(rows):
         raise DataError("no utterance is left to train on; at least one was expected; lower heldout_fraction.")
-    lengths = [train_store.length(int(row)) for row in rows]
+    trained_rows = rows
+    store, targets, rows = method.prepare(model, train_store, targets, rows, config=config, seed=seed)
+    lengths = [store.length(int(row)) for row in rows]
     crop = None if config.crop_seconds is None else max(1, round(config.crop_seconds * train_store.frames_per_second()))
-    objective = Objective(config, targets, rows, n_classes=len(model.classes))
+    objective = method.objective(targets, rows, config, model.config)
 
     learned = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(learned, lr=config.learning_rate, weight_decay=config.weight_decay)
-    steps_per_epoch = math.ceil(len(rows) / config.batch_size)
+    steps_per_epoch = method.steps(targets, rows, config)
     total = steps_per_epoch * config.epochs
     state = _RunState(best=learned_state(model))
     fingerprint = _fingerprint(config, seed, held_by, rows, train.digest, dev.digest, model)
@@ -198,7 +220,10 @@ def fit(
                 f"the checkpoint {file} belongs to another run (other settings, seed or data); resume with what it was "
                 "started with, or remove it."
             )
-        _restore(model, saved.model)
+        _restore(model, {name: tensor for name, tensor in saved.model.items() if not name.startswith(_OBJECTIVE)})
+        objective.restore(
+            {name[len(_OBJECTIVE) :]: tensor for name, tensor in saved.model.items() if name.startswith(_OBJECTIVE)}
+        )
         optimizer.load_state_dict(saved.optimizer)
         state = _RunState(best=saved.best, **saved.progress["state"])
 
@@ -209,27 +234,31 @@ def fit(
         model.network.solve(head_sums(model, train_store, targets.labels, rows))
         scores = dev_scores(model, dev_store, dev_targets, objective)
         state = _RunState(best=learned_state(model), epoch=config.epochs, best_epoch=1, history=[scores])
-    learner, prepared = accelerator.prepare(_LearnedHeads(model), optimizer)
+    learner, prepared = accelerator.prepare(_Learner(model, objective), optimizer)
     while state.epoch < config.epochs and (config.keep_last or state.epoch - state.best_epoch < config.patience):
         torch.manual_seed(_seed("epoch", seed, state.epoch, accelerator.process_index))
         generator = np.random.default_rng([_seed("order", seed) % 2**32, state.epoch])
         model.train()
-        running = 0.0
-        for step, batch in enumerate(length_batches(lengths, batch_size=config.batch_size, generator=generator)):
+        objective.start_epoch(state.epoch, config.epochs)
+        running, seen = 0.0, 0
+        batches = method.batches(
+            state.epoch, targets=targets, rows=rows, lengths=lengths, config=config, generator=generator
+        )
+        for step, batch in enumerate(batches):
             done = state.epoch * steps_per_epoch + step
             for group in prepared.param_groups:
                 group["lr"] = config.learning_rate * _schedule(done / max(total, 1))
             # crops are drawn for the whole batch before it is divided, so processes share one sequence of draws
-            items = [_crop(train_store[int(rows[i])], crop, generator) for i in batch]
+            items = [_crop(store.draw(int(row), generator), crop, generator) for row in batch]
             with accelerator.split_between_processes(list(range(len(batch))), apply_padding=True) as mine:
                 features, counts = pad_features([items[i] for i in mine], device=device)
-                expected = targets.batch(rows[batch[mine]], device)
-            loss = objective.loss(learner(features, counts), expected)
+                expected = targets.batch(batch[mine], device)
+            loss = learner(features, counts, expected)
             prepared.zero_grad()
             accelerator.backward(loss)
             accelerator.clip_grad_norm_(learned, config.gradient_clip)
             prepared.step()
-            running += float(loss.detach()) * len(batch)
+            running, seen = running + float(loss.detach()) * len(batch), seen + len(batch)
             if progress is not None and accelerator.is_main_process:
                 progress(f"epoch {state.epoch + 1}", done + 1, total)
         scores = dev_scores(model, dev_store, dev_targets, objective)
@@ -239,7 +268,7 @@ def fit(
                 f"training diverged in epoch {state.epoch + 1} (the loss on the development speakers is {dev_loss}); "
                 "a finite loss was expected; lower learning_rate."
             )
-        state.history.append({"loss": running / len(rows), **scores, "dev_loss": dev_loss})
+        state.history.append({"loss": running / seen, **objective.figures(), **scores, "dev_loss": dev_loss})
         state.epoch += 1
         if config.keep_last or state.best_loss is None or dev_loss < state.best_loss:
             state.best_loss, state.best_epoch, state.best = dev_loss, state.epoch, learned_state(model)
@@ -247,7 +276,7 @@ def fit(
             save_checkpoint(
                 file,
                 Checkpoint(
-                    model=learned_state(model),
+                    model=learned_state(model) | {_OBJECTIVE + name: part for name, part in objective.state().items()},
                     best=state.best,
                     optimizer=optimizer.state_dict(),
                     progress={"fingerprint": fingerprint, "state": state.as_json()},
@@ -258,16 +287,16 @@ def fit(
     model.eval()
     model.erasure = replace(
         model.erasure or ErasureRecord(),
-        within=mean_loss(model, train_store, targets, heldout_rows),
+        within=mean_loss(model, train_store, known, heldout_rows),
         across=mean_loss(model, dev_store, dev_targets, np.arange(len(dev))),
-        trained=mean_loss(model, train_store, targets, rows),
+        trained=mean_loss(model, train_store, known, trained_rows),
     )
     return FitResult(
         model=model,
         epochs=len(state.history),
         best_epoch=state.best_epoch,
         history=tuple(state.history),
-        trained_rows=tuple(int(row) for row in rows),
+        trained_rows=tuple(int(row) for row in trained_rows),
         heldout_rows=tuple(int(row) for row in heldout_rows),
         without_target=without_target,
         seconds=time.perf_counter() - started,
@@ -302,15 +331,16 @@ def clear_checkpoint(checkpoint: Path) -> None:
     shutil.rmtree(checkpoint, ignore_errors=True)
 
 
-class _LearnedHeads(nn.Module):
-    """The learned part as the module that is prepared for one or many processes."""
+class _Learner(nn.Module):
+    """The learned part and its loss as the module that is prepared for one or many processes."""
 
-    def __init__(self, model: EmotionModel) -> None:
+    def __init__(self, model: EmotionModel, objective: Objective) -> None:
         super().__init__()
         self.model = model
+        self.objective = objective
 
-    def forward(self, features: Tensor, lengths: Tensor) -> Heads:
-        return self.model.heads(features, lengths)
+    def forward(self, features: Tensor, lengths: Tensor, batch: TargetBatch) -> Tensor:
+        return self.objective.loss(self.model, features, lengths, batch)
 
 
 class _RunState:
@@ -414,6 +444,6 @@ def _fingerprint(
 ) -> str:
     network = [model.config.family, model.config.options, model.classes, model.config.attribute_range]
     content = json.dumps(
-        [asdict(config), seed, held_by, rows.tolist(), train_digest, dev_digest, *network], sort_keys=True
+        [config.to_json(), seed, held_by, rows.tolist(), train_digest, dev_digest, *network], sort_keys=True
     )
     return hashlib.sha256(content.encode()).hexdigest()

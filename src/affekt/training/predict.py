@@ -20,12 +20,14 @@ class PredictedHeads(NamedTuple):
     """(N, K) float32."""
     attributes: FloatArray
     """(N, A) float32; 0 and 1 are the ends of the raters' scale."""
+    intents: FloatArray = np.empty((0, 0), np.float32)
+    """(N, I) float32 logits."""
 
 
 def predict_heads(
     model: EmotionModel, store: FeatureStore, rows: Sequence[int] | IntArray, *, batch_size: int = 32
 ) -> PredictedHeads:
-    """Logits and attributes of the given rows, in their order; the model's mode is restored afterwards.
+    """Logits, attributes and intents of the given rows, in their order; the model's mode is restored afterwards.
 
     Scores do not depend on the batches (to float rounding): in evaluation mode no network looks beyond a clip's end.
     """
@@ -35,14 +37,16 @@ def predict_heads(
     device = next(model.parameters()).device  # the store's model may be on another one
     logits = np.empty((len(rows), len(model.classes)), np.float32)
     attributes = np.empty((len(rows), len(model.config.attributes)), np.float32)
+    intents = np.empty((len(rows), len(model.config.intents)), np.float32)
     with torch.no_grad():
         for batch in length_batches([store.length(int(row)) for row in rows], batch_size=batch_size):
             features, counts = store.batch(rows[batch])
             heads = model.heads(features.to(device), counts.to(device))
             logits[batch] = heads.logits.float().cpu().numpy()
             attributes[batch] = heads.attributes.float().cpu().numpy()
+            intents[batch] = heads.intents.float().cpu().numpy()
     model.train(was_training)
-    return PredictedHeads(logits=logits, attributes=attributes)
+    return PredictedHeads(logits=logits, attributes=attributes, intents=intents)
 
 
 def predict_rows(

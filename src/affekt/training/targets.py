@@ -1,5 +1,6 @@
 """What a model shall learn of a corpus: one emotion an utterance, the raters' votes, attributes, or several at once."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,8 +12,9 @@ from affekt.corpora import Corpus
 from affekt.corpora.ratings import soft_labels
 from affekt.errors import DataError
 from affekt.losses import ccc_loss, class_weights, cross_entropy, effective_number_weights, soft_cross_entropy
-from affekt.models import Heads, ModelConfig
+from affekt.models import EmotionModel, Heads, ModelConfig
 from affekt.training.config import TrainConfig
+from affekt.training.features import FeatureStore
 from affekt.types import FloatArray, IntArray
 
 __all__ = ["Objective", "TargetBatch", "Targets", "attribute_range", "targets_of"]
@@ -27,6 +29,10 @@ class TargetBatch(NamedTuple):
     """Distributions over the classes, (B, K), for soft and multi-label targets."""
     attributes: Tensor
     """(B, A) on the scale of the outputs; NaN where nobody rated."""
+    intents: Tensor
+    """Indices of intents, (B,); -1 where there is none."""
+    rows: Tensor
+    """Which rows of the store, (B,)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,13 +45,15 @@ class Targets:
     """Distributions over the classes, (N, K), for soft and multi-label targets; NaN where nobody voted for a class."""
     attributes: FloatArray
     """(N, A); 0 and 1 are the ends of the raters' scale, NaN is missing."""
+    intents: IntArray
+    """Indices of intents, (N,); -1 where there is none."""
 
     @property
     def usable(self) -> IntArray:
         """Rows with something to learn, in order."""
         emotion = np.asarray(self.labels >= 0 if self.shares is None else ~np.isnan(self.shares).any(1))
         rated = ~np.isnan(self.attributes).all(1) if self.attributes.shape[1] else np.zeros(len(self.labels), np.bool_)
-        return np.flatnonzero(emotion | rated)
+        return np.flatnonzero(emotion | rated | (self.intents >= 0))
 
     def batch(self, rows: IntArray, device: torch.device | None = None) -> TargetBatch:
         """The targets of some rows, as tensors."""
@@ -54,6 +62,8 @@ class Targets:
             labels=torch.as_tensor(self.labels[rows], device=device),
             shares=shares,
             attributes=torch.as_tensor(self.attributes[rows], dtype=torch.float32, device=device),
+            intents=torch.as_tensor(self.intents[rows], device=device),
+            rows=torch.as_tensor(rows, device=device),
         )
 
 
@@ -100,7 +110,17 @@ def targets_of(corpus: Corpus, model: ModelConfig, config: TrainConfig) -> Targe
     low, high = model.attribute_range
     columns = [corpus.table[name].to_numpy().astype(np.float64) for name in model.attributes]
     raw = np.stack(columns, axis=1) if columns else np.empty((size, 0))
-    found = Targets(labels=labels, shares=shares, attributes=(raw - low) / (high - low))
+    found = Targets(
+        labels=labels,
+        shares=shares,
+        attributes=(raw - low) / (high - low),
+        intents=_indices(corpus.table["intent"].to_list(), model.intents),
+    )
+    if model.intents and (found.intents < 0).all():
+        raise DataError(
+            f"corpus '{corpus.name}' has no intent of {', '.join(model.intents)} in these {size} utterances; fill its "
+            "column intent or train without intents."
+        )
     for position, name in enumerate(model.attributes):
         if np.isnan(found.attributes[:, position]).all():
             raise DataError(
@@ -113,7 +133,7 @@ def targets_of(corpus: Corpus, model: ModelConfig, config: TrainConfig) -> Targe
 
 
 class Objective:
-    """The loss of a model's outputs against targets, summed over its heads.
+    """The loss of a model's outputs against targets, summed over its heads; methods with another loss subclass it.
 
     Args:
         config: which targets, their weights.
@@ -138,8 +158,44 @@ class Objective:
         self.weights = None if self.weights is None else self.weights.to(device)
         return self
 
-    def loss(self, heads: Heads, batch: TargetBatch) -> Tensor:
-        """The training loss of a batch: weighted, smoothed."""
+    def start_epoch(self, epoch: int, epochs: int) -> None:
+        """Called before each epoch, counted from 0."""
+
+    def loss(self, model: EmotionModel, features: Tensor, lengths: Tensor, batch: TargetBatch) -> Tensor:
+        """The training loss of a batch.
+
+        Args:
+            model: in training mode.
+            features: (B, F, ...), from the front end.
+            lengths: (B,), in frames.
+            batch: targets of the same rows.
+        """
+        return self.heads_loss(model.heads(features, lengths), batch)
+
+    def dev_loss(self, model: EmotionModel, store: FeatureStore, targets: Targets, heads: Heads) -> float:
+        """What is compared between epochs, on the development speakers.
+
+        Args:
+            model: in evaluation mode.
+            store: of the development side.
+            targets: of all its rows.
+            heads: what the model says of all its rows, float64.
+        """
+        return float(self.plain_loss(heads, targets.batch(np.arange(len(store)))))
+
+    def figures(self) -> dict[str, float]:
+        """What is worth noting of the epoch besides its loss, by name; asked for once an epoch."""
+        return {}
+
+    def state(self) -> dict[str, Tensor]:
+        """Tensors that a resumed run needs besides the model's."""
+        return {}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Take up what :meth:`state` gave."""
+
+    def heads_loss(self, heads: Heads, batch: TargetBatch) -> Tensor:
+        """The loss of outputs: weighted, smoothed."""
         return self._loss(heads, batch, weights=self.weights, smoothing=self.config.label_smoothing)
 
     def plain_loss(self, heads: Heads, batch: TargetBatch) -> Tensor:
@@ -152,11 +208,20 @@ class Objective:
             parts.append(_emotion_loss(heads.logits, batch, weights=weights, smoothing=smoothing))
         if heads.attributes.shape[1]:
             parts.append(self.config.attribute_weight * ccc_loss(heads.attributes, batch.attributes).sum())
+        if heads.intents.shape[1]:
+            told = batch.intents >= 0
+            loss = cross_entropy(heads.intents[told], batch.intents[told], label_smoothing=smoothing)
+            parts.append(self.config.intent_weight * (loss if told.any() else heads.intents.sum() * 0.0))
         return parts[0] if len(parts) == 1 else torch.stack(parts).sum()
 
 
 def _emotion_loss(logits: Tensor, batch: TargetBatch, *, weights: Tensor | None, smoothing: float) -> Tensor:
     if batch.shares is None:
+        known = batch.labels >= 0
+        if not known.all():  # only an intent or an attribute is known of the others
+            logits, batch = logits[known], batch._replace(labels=batch.labels[known])
+        if not len(logits):
+            return logits.sum() * 0.0
         return cross_entropy(logits, batch.labels, weights=weights, label_smoothing=smoothing)
     voted = ~torch.isnan(batch.shares).any(1)
     if not voted.any():
@@ -166,8 +231,12 @@ def _emotion_loss(logits: Tensor, batch: TargetBatch, *, weights: Tensor | None,
 
 def _known_labels(corpus: Corpus, classes: tuple[str, ...]) -> IntArray:
     """Class indices, -1 where an utterance has no emotion or another one."""
-    index = {emotion: k for k, emotion in enumerate(classes)}
-    return np.array([index.get(emotion or "", -1) for emotion in corpus.emotions], np.int64)
+    return _indices(corpus.emotions, classes)
+
+
+def _indices(values: Sequence[str | None], classes: tuple[str, ...]) -> IntArray:
+    index = {name: k for k, name in enumerate(classes)}
+    return np.array([index.get(value or "", -1) for value in values], np.int64)
 
 
 def _shares(corpus: Corpus, classes: tuple[str, ...], config: TrainConfig) -> FloatArray:

@@ -2,13 +2,13 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from accelerate import Accelerator
 
-from affekt.corpora import Corpus, Split
+from affekt.corpora import Corpus, Split, labelled_by
 from affekt.corpora.splits import by_speaker, official
 from affekt.errors import DataError
 from affekt.files import check_new_folder, new_folder, write_json
@@ -97,7 +97,9 @@ def train(
     if family not in known_families():
         recipe(family)  # raises the error that names the families
     settings = config or recipe(family)
+    data_sha256 = corpus.digest
     if settings.emotions:
+        corpus = labelled_by(corpus, settings.label, classes=settings.classes, edges=settings.edges)
         if len(corpus.classes) < 2:
             raise DataError(
                 f"the corpus has {len(corpus.classes)} emotion(s); at least two were expected; check its emotion "
@@ -124,7 +126,7 @@ def train(
     )
     if accelerator.is_main_process:
         with new_folder(out) as folder:
-            write_trained(folder, report, config=config or recipe(family), seed=seed, data_sha256=corpus.digest)
+            write_trained(folder, report, config=config or recipe(family), seed=seed, data_sha256=data_sha256)
         clear_checkpoint(checkpoint)
     accelerator.wait_for_everyone()
     return report
@@ -147,7 +149,7 @@ def write_trained(folder: Path, report: TrainReport, *, config: TrainConfig, see
     report.model.write_into(folder)
     record = run_record(
         "train",
-        config=asdict(config),
+        config=config.to_json(),
         model=report.model.config.family,
         seed=seed,
         data_sha256=data_sha256,
@@ -218,6 +220,8 @@ def train_split(
         "speakers": len(split.train.speakers),
         "seed": seed,
     }
+    if config.method is not None:
+        history["method"] = config.method.NAME
     if scores["dev"].uar is not None:
         history["dev_uar"] = scores["dev"].uar.estimate
     model.config = replace(model.config, history=(*model.config.history, history))

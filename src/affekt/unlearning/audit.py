@@ -129,7 +129,7 @@ class _Reader:
         key = (id(corpus), model.front_end_key())
         if key not in self.stores:
             self.corpora.append(corpus)
-            self.stores[key] = FeatureStore(model, with_classes(corpus, model.classes))
+            self.stores[key] = FeatureStore(model, with_classes(corpus, model.config))
         return self.stores[key]
 
     def logits(self, model: EmotionModel, corpus: Corpus) -> FloatArray:
@@ -143,7 +143,7 @@ class _Reader:
 
     def labels(self, corpus: Corpus) -> IntArray:
         """(N,)."""
-        return with_classes(corpus, self.before.classes).labels()
+        return with_classes(corpus, self.before.config).labels()
 
     def answers(self, corpus: Corpus, after: EmotionModel, *, rows: FloatArray | None = None) -> Answers:
         """What all models say; ``rows`` (K, N, C) stand in for references."""

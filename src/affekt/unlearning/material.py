@@ -67,7 +67,7 @@ class ForgetSet:
         Raises:
             DataError: it is empty, a recording cannot be read, or an emotion is missing or unknown to the model.
         """
-        corpus = with_classes(corpus, model.classes)
+        corpus = with_classes(corpus, model.config)
         rate = model.config.sample_rate
         waveforms = tuple(corpus.load(row, sample_rate=rate) for row in range(len(corpus)))
         return cls(waveforms, torch.as_tensor(corpus.labels()))
