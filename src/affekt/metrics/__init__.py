@@ -20,6 +20,7 @@ Nothing here knows a model, and nothing here imports torch. `docs/metrics.md` li
 - `informed`: the attacker who holds the models before and after; damage near the forget set
 - `equivalence`: two one-sided tests, and what could have been found
 - `hierarchy`: the bootstrap over seeds, draws and utterances
+- `joint`: emotion and intent together (JRBM), with weighted or micro F1
 """
 
 from affekt.metrics.agreement import (
@@ -88,6 +89,7 @@ from affekt.metrics.intervals import (
     bootstrap_values,
     wilson,
 )
+from affekt.metrics.joint import JointLabels, joint_balance, jrbm, jrbm_difference, jrbm_interval, weighted_f1
 from affekt.metrics.membership import (
     auc,
     auc_interval,
@@ -145,6 +147,7 @@ __all__ = [
     "GroupScores",
     "IccForm",
     "Interval",
+    "JointLabels",
     "McNemar",
     "OverForgetting",
     "Permutation",
@@ -196,6 +199,10 @@ __all__ = [
     "icc_interval",
     "informed_attack",
     "informed_features",
+    "joint_balance",
+    "jrbm",
+    "jrbm_difference",
+    "jrbm_interval",
     "js_divergence",
     "klom",
     "krippendorff_alpha",
@@ -241,6 +248,7 @@ __all__ = [
     "u_lira",
     "uar",
     "unlearning_accuracy",
+    "weighted_f1",
     "wilson",
     "zrf",
 ]
