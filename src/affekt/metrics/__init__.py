@@ -8,6 +8,7 @@ Nothing here knows a model, and nothing here imports torch. `docs/metrics.md` li
 - `attributes`: CCC, Pearson's correlation, MAE and RMSE for arousal, valence and dominance
 - `calibration`: ECE, Brier score, the reliability diagram, temperature scaling
 - `paired`: two models on the same utterances: McNemar, permutation by speaker, Holm
+- `ranking`: Kendall's tau-b and pair accuracy of an order
 - `groups`: scores of groups, the largest gap, and the gap expected by chance
 - `intervals`: the bootstrap over speakers or utterances, Wilson's interval
 - `outputs`: loss, log odds, confidence and entropies of each utterance
@@ -21,6 +22,8 @@ Nothing here knows a model, and nothing here imports torch. `docs/metrics.md` li
 - `equivalence`: two one-sided tests, and what could have been found
 - `hierarchy`: the bootstrap over seeds, draws and utterances
 - `joint`: emotion and intent together (JRBM), with weighted or micro F1
+- `retrieval`: recall at k, median rank, and tau of graded prompts
+- `modality_gap`: MMD and Wasserstein-1 between two kinds of embeddings
 """
 
 from affekt.metrics.agreement import (
@@ -100,6 +103,7 @@ from affekt.metrics.membership import (
     true_positive_rate,
     u_lira,
 )
+from affekt.metrics.modality_gap import centroid_distance, median_bandwidth, mmd, sliced_wasserstein, wasserstein
 from affekt.metrics.multi_label import decide_labels, multi_label_counts, multi_label_f1, score_multi_label
 from affekt.metrics.outputs import (
     confidence,
@@ -120,6 +124,7 @@ from affekt.metrics.privacy import (
     klom,
     permutation_p,
 )
+from affekt.metrics.ranking import RankingScores, kendall_tau, pair_accuracy, ranking_difference, score_ranking
 from affekt.metrics.references import (
     Beside,
     ReferenceTest,
@@ -128,6 +133,15 @@ from affekt.metrics.references import (
     reference_test,
     reference_z,
     relative_test,
+)
+from affekt.metrics.retrieval import (
+    chance_recall_at_k,
+    median_rank,
+    ordinal_scores,
+    ordinal_tau,
+    prompt_tau,
+    recall_at_k,
+    retrieval_ranks,
 )
 from affekt.metrics.screens import OverForgetting, Verdict, match_non_members, over_forgetting
 
@@ -151,6 +165,7 @@ __all__ = [
     "McNemar",
     "OverForgetting",
     "Permutation",
+    "RankingScores",
     "RatingScale",
     "ReferenceTest",
     "RelativeTest",
@@ -171,8 +186,10 @@ __all__ = [
     "bootstrap_values",
     "brier",
     "ccc",
+    "centroid_distance",
     "certified_epsilon",
     "cgum",
+    "chance_recall_at_k",
     "classwise_ece",
     "cohen_kappa",
     "cohen_kappa_interval",
@@ -204,6 +221,7 @@ __all__ = [
     "jrbm_difference",
     "jrbm_interval",
     "js_divergence",
+    "kendall_tau",
     "klom",
     "krippendorff_alpha",
     "krippendorff_alpha_interval",
@@ -215,13 +233,19 @@ __all__ = [
     "mae",
     "match_non_members",
     "mcnemar",
+    "median_bandwidth",
+    "median_rank",
     "micro_f1",
+    "mmd",
     "modified_entropy",
     "moments",
     "multi_label_counts",
     "multi_label_f1",
     "nll",
+    "ordinal_scores",
+    "ordinal_tau",
     "over_forgetting",
+    "pair_accuracy",
     "pcc",
     "permutation_p",
     "permutation_test",
@@ -229,11 +253,15 @@ __all__ = [
     "phi_from_loss",
     "precisions",
     "probabilities",
+    "prompt_tau",
+    "ranking_difference",
+    "recall_at_k",
     "recalls",
     "reference_test",
     "reference_z",
     "relative_test",
     "reliability",
+    "retrieval_ranks",
     "rmia_likelihood",
     "rmia_score",
     "rmse",
@@ -241,13 +269,16 @@ __all__ = [
     "score_confusion",
     "score_moments",
     "score_multi_label",
+    "score_ranking",
     "separability",
+    "sliced_wasserstein",
     "speed_up",
     "tow",
     "true_positive_rate",
     "u_lira",
     "uar",
     "unlearning_accuracy",
+    "wasserstein",
     "weighted_f1",
     "wilson",
     "zrf",
