@@ -124,6 +124,7 @@ def test_the_file_describes_itself(exported: tuple[EmotionModel, Path]) -> None:
         "attributes": ["valence", "arousal"],
         "attribute_range": [1.0, 7.0],
         "multi_label": True,
+        "intents": [],
         "sample_rate": 16000,
         "minimum_samples": 400,
         "maximum_samples": None,

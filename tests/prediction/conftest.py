@@ -30,6 +30,7 @@ class LevelScorer:
         return Scores(
             logits=np.stack([means, -means], axis=1).astype(np.float32),
             attributes=np.array([[1 + 6 * clip.max()] for clip in clips], np.float32),
+            intents=np.empty((len(clips), 0), np.float32),
         )
 
 

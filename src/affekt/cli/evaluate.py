@@ -146,6 +146,11 @@ def _lines(found: "Evaluation", content: dict[str, Any], out: Path | None) -> li
             f"raters      named the table's emotion {interval(found.raters.majority)}, any rater's "
             f"{interval(found.raters.anyone)} (chance {_percent(found.raters.chance_anyone)})"
         )
+    if found.intents is not None:
+        lines.append(
+            f"intent      UAR {interval(found.intents.uar)}, chance {100 * found.intents.chance_uar:.1f} %, on "
+            f"{found.intents.utterances} utterances"
+        )
     for name, one in found.attributes.items():
         if one is None:
             lines.append(f"{name:<11} not rated in this corpus")

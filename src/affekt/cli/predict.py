@@ -196,6 +196,7 @@ def _lines(found: "list[Prediction]", outputs: "Outputs", *, times: bool) -> lis
         *(("emotion",) if outputs.classes else ()),
         *outputs.classes,
         *outputs.attributes,
+        *(("intent",) if outputs.intents else ()),
     ]
     return table(
         head,
@@ -206,6 +207,7 @@ def _lines(found: "list[Prediction]", outputs: "Outputs", *, times: bool) -> lis
                 *((_emotion(prediction),) if outputs.classes else ()),
                 *(f"{share:.3f}" for share in prediction.probabilities.values()),
                 *(f"{value:.2f}" for value in prediction.attributes.values()),
+                *((str(prediction.intent),) if outputs.intents else ()),
             ]
             for prediction in found
         ],

@@ -18,7 +18,8 @@ def model_card(config: dict[str, Any], *, parameters: int) -> str:
     lines = [
         f"# A speech-emotion model of the family {config['family']}",
         "",
-        f"- Classes: {', '.join(config['classes'])}",
+        f"- Classes: {', '.join(config['classes'])}{_of(config)}",
+        *([f"- Intents: {', '.join(config['intents'])}"] if config.get("intents") else []),
         f"- Input: mono waveforms at {config['sample_rate']} Hz, any length; output: one logit a class",
         f"- Parameters: {parameters:,}",
         *_encoder(config["options"]),
@@ -27,7 +28,8 @@ def model_card(config: dict[str, Any], *, parameters: int) -> str:
     if training:
         lines += [
             f"- Trained on: {training.get('corpus', 'unknown')} ({training.get('utterances', '?')} utterances, "
-            f"{training.get('speakers', '?')} speakers), seed {training.get('seed', '?')}",
+            f"{training.get('speakers', '?')} speakers), seed {training.get('seed', '?')}"
+            + (f", method `{training['method']}`" if "method" in training else ""),
             f"- Licence of the recordings: {training.get('licence') or 'not stated'}",
         ]
         if training.get("synthetic"):
@@ -52,6 +54,14 @@ def model_card(config: dict[str, Any], *, parameters: int) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _of(config: dict[str, Any]) -> str:
+    """What the classes are of, where it is not emotions."""
+    if config.get("label", "emotion") == "emotion":
+        return ""
+    edges = ", ".join(f"{edge:g}" for edge in config.get("edges", ()))
+    return f" (of {config['label']}" + (f", divided at {edges})" if edges else ")")
 
 
 def _encoder(options: dict[str, Any]) -> list[str]:

@@ -3,8 +3,8 @@
 Inputs of the graph: ``waveforms`` (batch, samples) float32 in [-1, 1] at the sample rate, anything behind the end of a
 shorter clip; ``lengths`` (batch) int64, samples of each clip. Outputs: ``logits`` (batch, K) and ``probabilities``
 (batch, K), their softmax, for a model with classes; ``attributes`` (batch, A) on the raters' scale for a model with
-attributes. Batch and samples can be any number. Under the key ``affekt`` the metadata hold, as JSON, the names and
-their order, the shortest clip, and where the model comes from.
+attributes; ``intents`` (batch, I), logits, for a model that tells them. Batch and samples can be any number. Under the
+key ``affekt`` the metadata hold, as JSON, the names and their order, the shortest clip, and where the model comes from.
 
 What the exporter cannot follow is replaced in a copy by its equal: the log mel spectrogram by one convolution with the
 windowed Fourier transform (Fourier transforms of a batch have no fixed form in ONNX), an LSTM by the operator of that
@@ -78,6 +78,7 @@ class _Graph(nn.Module):
         self.names = [
             *(("logits", "probabilities") if model.config.classes else ()),
             *(("attributes",) if model.config.attributes else ()),
+            *(("intents",) if model.config.intents else ()),
         ]
 
     def forward(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, ...]:
@@ -87,6 +88,7 @@ class _Graph(nn.Module):
             "logits": heads.logits,
             "probabilities": heads.logits.softmax(1),
             "attributes": self.low + self.scale * heads.attributes,
+            "intents": heads.intents,
         }
         return tuple(found[name] for name in self.names)
 
@@ -258,6 +260,7 @@ def _description(model: EmotionModel) -> dict[str, Any]:
         "attributes": list(config.attributes),
         "attribute_range": list(config.attribute_range),
         "multi_label": config.multi_label,
+        "intents": list(config.intents),
         "sample_rate": config.sample_rate,
         "affekt_version": __version__,
         "model_digest": tensor_digest(model),
@@ -334,6 +337,8 @@ def _compare(model: EmotionModel, path: Path, least: int, most: int | None) -> t
             pairs.append((heads.logits.softmax(1).numpy(), theirs["probabilities"]))
         if model.config.attributes:
             pairs.append((heads.attributes.numpy(), (theirs["attributes"] - low) / (high - low)))
+        if model.config.intents:
+            pairs.append((heads.intents.numpy(), theirs["intents"]))
         # a NaN must not pass for agreement
         differences = [float(np.abs(ours - other).max()) for ours, other in pairs]
         largest = float(np.max([largest, *differences]))

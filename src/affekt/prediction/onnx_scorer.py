@@ -42,6 +42,7 @@ class OnnxScorer:
                 classes=tuple(map(str, facts["classes"])),
                 attributes=tuple(map(str, facts["attributes"])),
                 multi_label=bool(facts["multi_label"]),
+                intents=tuple(map(str, facts.get("intents", ()))),
                 sample_rate=int(facts["sample_rate"]),
             )
             self.minimum_samples = int(facts["minimum_samples"])
@@ -51,7 +52,11 @@ class OnnxScorer:
                 f"{self.path} lacks or garbles the field {error} of its description; a file written by affekt export "
                 "was expected; export the model again."
             ) from None
-        wanted = {"logits": len(self.outputs.classes), "attributes": len(self.outputs.attributes)}
+        wanted = {
+            "logits": len(self.outputs.classes),
+            "attributes": len(self.outputs.attributes),
+            "intents": len(self.outputs.intents),
+        }
         self._names = [name for name, width in wanted.items() if width]
         given = {output.name for output in self._session.get_outputs()}
         if not set(self._names) <= given or {i.name for i in self._session.get_inputs()} != {"waveforms", "lengths"}:
@@ -84,7 +89,7 @@ class OnnxScorer:
             )
         )
         none = np.empty((len(clips), 0), np.float32)
-        return Scores(logits=found.get("logits", none), attributes=found.get("attributes", none))
+        return Scores(*(found.get(name, none) for name in ("logits", "attributes", "intents")))
 
 
 def _open(path: Path) -> Any:

@@ -1,7 +1,7 @@
 """Recordings in, predictions out: read in portions, scored in batches of similar length, given back in order."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,13 +43,19 @@ class Prediction:
     """One for each class; they sum to 1."""
     attributes: dict[str, float]
     """Estimates by name, on the raters' scale; an estimate can lie beyond its ends."""
+    intent: str | None = None
+    """The most probable intent; None for a model that tells none."""
+    intents: dict[str, float] = field(default_factory=dict)
+    """Probability of each intent; they sum to 1."""
 
     def to_json(self) -> dict[str, Any]:
-        """As plain JSON values; ``emotions`` is there for a model that can hear several, attributes by their names."""
+        """As plain JSON values; ``emotions`` is there for a model that can hear several, attributes by their names,
+        ``intent`` and ``intents`` for a model that tells them."""
         value: dict[str, Any] = {"file": self.file, "start": self.start, "end": self.end, "emotion": self.emotion}
         if self.emotions is not None:
             value["emotions"] = list(self.emotions)
-        return {**value, "probabilities": self.probabilities, **self.attributes}
+        intents = {"intent": self.intent, "intents": self.intents} if self.intents else {}
+        return {**value, "probabilities": self.probabilities, **self.attributes, **intents}
 
 
 class _Clip(NamedTuple):
@@ -149,22 +155,25 @@ def _predicted(
     outputs, recordings, clips = scorer.outputs, portion.recordings, portion.clips
     logits = np.full((len(clips), len(outputs.classes)), np.nan, np.float32)
     attributes = np.full((len(clips), len(outputs.attributes)), np.nan, np.float32)
+    intents = np.full((len(clips), len(outputs.intents)), np.nan, np.float32)
     errors: dict[int, DataError] = {}
     budget = round(batch_seconds * outputs.sample_rate)
     scored = 0
     for batch in batches_by_length([len(clip.waveform) for clip in clips], budget=budget):
         try:
-            logits[batch], attributes[batch] = scorer([clips[position].waveform for position in batch])
+            logits[batch], attributes[batch], intents[batch] = scorer([clips[position].waveform for position in batch])
         except ShapeError:
             for position in batch:  # which of them was it?
                 clip = clips[position]
                 try:
-                    logits[position], attributes[position] = (rows[0] for rows in scorer([clip.waveform]))
+                    found = scorer([clip.waveform])
+                    logits[position], attributes[position], intents[position] = (rows[0] for rows in found)
                 except ShapeError as error:
                     errors.setdefault(clip.owner, _unfit(recordings[clip.owner], clip, outputs, str(error)))
         scored += len(batch)
         on_share(scored / len(clips))
-    for position in np.flatnonzero(~(np.isfinite(logits).all(1) & np.isfinite(attributes).all(1))):
+    whole = np.concatenate([logits, attributes, intents], axis=1)
+    for position in np.flatnonzero(~np.isfinite(whole).all(1)):
         owner = clips[position].owner
         errors.setdefault(owner, _no_number(recordings[owner], clips[position]))
     for owner in sorted(errors):
@@ -174,9 +183,10 @@ def _predicted(
     kept = [position for position, clip in enumerate(clips) if clip.owner not in errors]
     if kept:
         shares = probabilities(logits[kept]) if outputs.classes else np.empty((len(kept), 0))
-        for position, share in zip(kept, shares, strict=True):
+        meant = probabilities(intents[kept]) if outputs.intents else np.empty((len(kept), 0))
+        for position, share, intent in zip(kept, shares, meant, strict=True):
             clip = clips[position]
-            yield _prediction(recordings[clip.owner].file, clip, share, attributes[position], outputs)
+            yield _prediction(recordings[clip.owner].file, clip, share, attributes[position], intent, outputs)
 
 
 def batches_by_length(lengths: Sequence[int], *, budget: int) -> Iterator[IntArray]:
@@ -204,7 +214,9 @@ def batches_by_length(lengths: Sequence[int], *, budget: int) -> Iterator[IntArr
         first = stop
 
 
-def _prediction(file: str, clip: _Clip, share: FloatArray, attributes: FloatArray, outputs: Outputs) -> Prediction:
+def _prediction(
+    file: str, clip: _Clip, share: FloatArray, attributes: FloatArray, intents: FloatArray, outputs: Outputs
+) -> Prediction:
     names = outputs.classes
     order = np.argsort(-share, kind="stable")
     return Prediction(
@@ -217,6 +229,8 @@ def _prediction(file: str, clip: _Clip, share: FloatArray, attributes: FloatArra
         ),
         probabilities=dict(zip(names, share.tolist(), strict=True)),
         attributes=dict(zip(outputs.attributes, attributes.tolist(), strict=True)),
+        intent=outputs.intents[int(intents.argmax())] if outputs.intents else None,
+        intents=dict(zip(outputs.intents, intents.tolist(), strict=True)),
     )
 
 

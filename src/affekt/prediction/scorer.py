@@ -24,6 +24,8 @@ class Outputs:
     """The attributes, in the order of the estimates."""
     multi_label: bool = False
     """Whether an utterance can have several emotions: those with a probability above 1 / K."""
+    intents: tuple[str, ...] = ()
+    """The intents, in the order of their logits; empty for a model that does not tell them."""
     sample_rate: int = 16000
     """Hz of the waveforms it takes."""
 
@@ -35,6 +37,8 @@ class Scores(NamedTuple):
     """One a class, (B, K)."""
     attributes: FloatArray
     """One an attribute, (B, A), on the raters' scale."""
+    intents: FloatArray
+    """Logits, one an intent, (B, I)."""
 
 
 class Scorer(Protocol):

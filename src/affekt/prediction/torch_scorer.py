@@ -41,6 +41,7 @@ class TorchScorer:
             classes=config.classes,
             attributes=config.attributes,
             multi_label=config.multi_label,
+            intents=config.intents,
             sample_rate=config.sample_rate,
         )
 
@@ -55,4 +56,5 @@ class TorchScorer:
         return Scores(
             logits=heads.logits.float().cpu().numpy(),
             attributes=np.asarray(low + (high - low) * attributes, np.float32),
+            intents=heads.intents.float().cpu().numpy(),
         )

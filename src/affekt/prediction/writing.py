@@ -37,13 +37,16 @@ def column_names(outputs: Outputs) -> list[str]:
     """Columns of a table of predictions.
 
     ``file``, ``start``, ``end`` (seconds), ``emotion``, for a model that can hear several ``emotions`` (joined by
-    ``;``), ``p_CLASS`` for every class, then the attributes by name.
+    ``;``), ``p_CLASS`` for every class, then the attributes by name, then ``intent`` and ``p_intent_NAME`` for every
+    intent.
     """
     return [
         *("file", "start", "end", "emotion"),
         *(("emotions",) if outputs.multi_label else ()),
         *(f"p_{name}" for name in outputs.classes),
         *outputs.attributes,
+        *(("intent",) if outputs.intents else ()),
+        *(f"p_intent_{name}" for name in outputs.intents),
     ]
 
 
@@ -61,6 +64,8 @@ def row_writer(file: TextIO, outputs: Outputs, *, file_format: str) -> Callable[
                 *((";".join(prediction.emotions or ()),) if outputs.multi_label else ()),
                 *prediction.probabilities.values(),
                 *prediction.attributes.values(),
+                *((prediction.intent or "",) if outputs.intents else ()),
+                *prediction.intents.values(),
             ]
         )
 
@@ -111,7 +116,7 @@ def _to_parquet(rows: Path, target: Path, outputs: Outputs) -> None:
     """Turn the CSV into Parquet without holding it in memory."""
     import polars as pl
 
-    texts = {"file", "emotion", "emotions"}
+    texts = {"file", "emotion", "emotions", "intent"}
     schema = {name: pl.String if name in texts else pl.Float64 for name in column_names(outputs)}
     pl.scan_csv(rows, schema=schema).sink_parquet(target)
 

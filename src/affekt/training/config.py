@@ -87,7 +87,7 @@ class TrainConfig:
             )
         if self.method is not None and not hasattr(self.method, "objective"):
             raise ConfigError(
-                f"method is {self.method!r}; a training method with its settings was expected; name it with --method, its "
+                f"method is {self.method!r}; a training method was expected; name it with --method, its "
                 "settings in the table [method]."
             )
         if self.label != "emotion" and self.target != "hard":
@@ -113,6 +113,7 @@ RECIPES: dict[str, TrainConfig] = {
     "encoder": TrainConfig(epochs=40, learning_rate=3e-3),
     "logmel-cnn": TrainConfig(),
     "ridge": TrainConfig(epochs=1, label_smoothing=0.0, class_weights=False),
+    "text": TrainConfig(learning_rate=3e-3),
     "zhao19": TrainConfig(
         epochs=10, batch_size=16, learning_rate=1e-3, weight_decay=0.0, label_smoothing=0.0, crop_seconds=1.0
     ),

@@ -27,10 +27,12 @@ from affekt.training.exposure import exposure
 from affekt.training.features import FeatureStore
 from affekt.training.head_scores import (
     AttributeEvaluation,
+    IntentEvaluation,
     MultiLabelEvaluation,
     RaterEvaluation,
     first_rated,
     score_attribute,
+    score_intents,
     score_raters,
     score_several,
     speaker_clusters,
@@ -83,6 +85,8 @@ class Evaluation:
     """Attribute of the model -> its scores; None where the corpus has no rating of it."""
     multi_label: MultiLabelEvaluation | None = None
     raters: RaterEvaluation | None = None
+    intents: IntentEvaluation | None = None
+    """None for a model that tells none, and where the corpus has none of them."""
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values; speakers are numbered from the lowest score up, not named."""
@@ -90,7 +94,7 @@ class Evaluation:
         if "speaker" in found["groups"]:
             _number(found["groups"]["speaker"])
         # what a plain classifier has not is left out, as it was before there was any of it
-        for name in ("calibration", "groups", "attributes", "multi_label", "raters", "unlabelled"):
+        for name in ("calibration", "groups", "attributes", "multi_label", "raters", "intents", "unlabelled"):
             if not found[name]:
                 del found[name]
         return found
@@ -185,7 +189,7 @@ def score_heads(
     labelled: IntArray = np.empty(0, np.int64)
     labels: IntArray = np.empty(0, np.int64)
     if config.classes:
-        labelled = _labelled(corpus, partly=bool(config.attributes) or corpus.ratings is not None)
+        labelled = _labelled(corpus, partly=bool(config.attributes or config.intents) or corpus.ratings is not None)
         if len(labelled):
             labels = corpus.select(labelled).labels()
             found = score_logits(
@@ -202,7 +206,8 @@ def score_heads(
         for column, name in enumerate(config.attributes)
     }
     several = score_several(config, corpus, heads.logits, labelled, resamples=resamples, seed=seed)
-    if found is None and several is None and not any(attributes.values()):
+    intents = score_intents(config, corpus, heads.intents, resamples=resamples, seed=seed)
+    if found is None and several is None and intents is None and not any(attributes.values()):
         wanted = " or ".join((*(("an emotion",) if config.classes else ()), *config.attributes))
         raise DataError(
             f"corpus '{corpus.name}' has nothing to score the model with (got no utterance with {wanted}); a labelled "
@@ -213,6 +218,11 @@ def score_heads(
     truth: npt.NDArray[Any]
     prediction: npt.NDArray[Any]
     for column, values in zip(groups, names, strict=True):
+        if found is None and not any(attributes.values()):
+            raise ConfigError(
+                f"groups of {column} cannot be scored (got intents alone); utterances with an emotion or a rated "
+                "attribute were expected; leave the groups out."
+            )
         if found is not None:
             rows, prediction, truth = labelled, heads.logits[labelled].argmax(1), labels
         else:
@@ -240,6 +250,7 @@ def score_heads(
         "groups": by_group,
         "attributes": attributes,
         "multi_label": several,
+        "intents": intents,
         "raters": score_raters(config, corpus, heads.logits, labelled, labels, resamples=resamples, seed=seed),
     }
     if found is not None:
@@ -276,7 +287,7 @@ def evaluate(
         raise DataError("there is nothing to evaluate (got 0 utterances); at least one was expected; choose another.")
     if model.classes:
         corpus = replace(as_labelled(corpus, model.config), classes=model.classes)
-        if not model.config.attributes and corpus.ratings is None:
+        if not (model.config.attributes or model.config.intents) and corpus.ratings is None:
             corpus.labels()  # refused before the work
     heads = predict_heads(model, store or FeatureStore(model, corpus), np.arange(len(corpus)))
     return score_heads(
