@@ -1,6 +1,7 @@
 """Tests of the repository itself: what its files promise each other."""
 
 import ast
+import dataclasses
 import importlib
 import json
 import re
@@ -11,7 +12,7 @@ import textwrap
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
@@ -174,7 +175,7 @@ def test_methods_files_tests_and_pages_agree() -> None:
     assert set(METHODS) == files
     assert list(METHODS) == sorted(METHODS)
     pages = {page.stem for page in (ROOT / "docs" / "methods").glob("*.md")} - {"index"}
-    assert set(METHODS) == pages
+    assert pages == {*METHODS, *learners()}
     files_of_tests = list((ROOT / "tests" / "unlearning").glob("test_*.py"))
     tests = "\n".join(file.read_text(encoding="utf-8") for file in files_of_tests)
     own = {file.stem.removeprefix("test_") for file in files_of_tests}
@@ -182,6 +183,42 @@ def test_methods_files_tests_and_pages_agree() -> None:
     rows = re.findall(r"^\| \[`(\w+)`\]\(\S+\) \| ([^|]*) \|", (ROOT / "docs" / "unlearning.md").read_text(), re.M)
     wanted = {name: {need.value for need in Needs if need in module.NEEDS} for name, module in METHODS.items()}
     assert {name: set(needs.split(", ")) for name, needs in rows} == wanted
+
+
+def learners() -> dict[str, list[Any]]:
+    """Module with a PAPER, named without its package -> the training methods it holds."""
+    from affekt import preference, recognition
+
+    found: dict[str, list[Any]] = {}
+    for method in [*preference.METHODS.values(), *recognition.METHODS.values()]:
+        found.setdefault(method.__module__.rpartition(".")[2], []).append(method)
+    return found
+
+
+def test_training_methods_files_tests_and_pages_agree() -> None:
+    from affekt import preference, recognition
+
+    for package in (preference, recognition):
+        assert list(package.METHODS) == sorted(package.METHODS)
+        folder = package.__name__.rpartition(".")[2]
+        papers = {
+            file.stem
+            for file in (SOURCE / folder).glob("*.py")
+            if re.search(r"^PAPER = ", file.read_text(encoding="utf-8"), re.MULTILINE)
+        }
+        assert papers == {method.__module__.rpartition(".")[2] for method in package.METHODS.values()}
+        for name, method in package.METHODS.items():
+            assert name == method.NAME
+            assert (ROOT / "tests" / folder / f"test_{method.__module__.rpartition('.')[2]}.py").is_file()
+    page_of = {name: (ROOT / "docs" / "methods" / f"{name}.md").read_text(encoding="utf-8") for name in learners()}
+    headings = ["What it does", "The paper's and ours", "Settings", "Numbers", "Limits"]
+    for name, page in page_of.items():
+        assert [line for line in re.findall(r"^## (.*)$", page, re.MULTILINE) if line in headings] == headings, name
+        for method in learners()[name]:
+            missing = [field.name for field in dataclasses.fields(method) if f"`{field.name}`" not in page]
+            assert not missing, name
+    help_of_train = (ROOT / "src" / "affekt" / "cli" / "train.py").read_text(encoding="utf-8")
+    assert not [name for name in (*preference.METHODS, *recognition.METHODS) if name not in help_of_train]
 
 
 def test_the_page_about_unlearning_knows_every_verdict_and_stop_rule() -> None:
@@ -208,6 +245,8 @@ def test_the_papers_page_is_what_the_modules_say() -> None:
         if module.PAPER is not None:
             assert module.PAPER["title"] in page
             assert module.PAPER["arxiv"] in (module.__doc__ or ""), name
+    for name in learners():
+        assert re.search(rf"^## `affekt\.(preference|recognition)\.{name}`$", page, re.MULTILINE), name
     for section in page.split("\n## ")[1:]:
         shown = re.findall(r"^- \*\*([^*]+)\*\*: .", section, re.MULTILINE)
         fields = ["Title", "Authors", "Official code", "The paper's", "Our reading", "Deviations", "Reproduces"]
@@ -273,11 +312,14 @@ def test_python_on_a_page_compiles_and_imports_what_there_is(page: str, text: st
 
 
 def test_settings_on_a_page_are_settings() -> None:
+    from affekt import preference, recognition
     from affekt.cli.settings import overrides
     from affekt.corpora.opening import _KEYS as CORPUS_KEYS
     from affekt.reports import RequestDetails
-    from affekt.training import TrainConfig
+    from affekt.training import ErasureConfig, TrainConfig
     from affekt.unlearning.forget_set_alone import Config
+
+    methods = {**preference.METHODS, **recognition.METHODS}
 
     schemas = {
         "forget.toml": Config,
@@ -288,8 +330,15 @@ def test_settings_on_a_page_are_settings() -> None:
     }
     for page, text in blocks("toml"):
         values = tomllib.loads(text)
-        named = re.match(r"# (\w+\.toml)", text)
-        if named is None:
+        named = re.match(r"# ([\w-]+\.toml)", text)
+        learner = None if named is None else methods.get(named[1].removesuffix(".toml"))
+        if learner is not None:
+            tables = {"options": {}, "method": {}, "erasure": {}}
+            tables |= {name: value for name, value in values.items() if name in tables}
+            assert overrides(values, TrainConfig, path=Path(page), besides=tables) or any(tables.values()), page
+            overrides(tables["method"], learner, path=Path(page))
+            overrides(tables["erasure"], ErasureConfig, path=Path(page))
+        elif named is None:
             assert set(values) <= set(CORPUS_KEYS), page
         else:
             assert overrides(values, schemas[named[1]], path=Path(page)), page

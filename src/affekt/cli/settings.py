@@ -77,9 +77,10 @@ def overrides(
         ConfigError: a key is unknown or a value has the wrong type.
     """
     besides = set(besides)
-    names = {field.name for field in dataclasses.fields(schema)}
-    check_keys(values, names | besides, path=path)
     hints = typing.get_type_hints(schema)
+    # what can be anything is for Python alone
+    names = {field.name for field in dataclasses.fields(schema) if hints[field.name] is not Any}
+    check_keys(values, names | besides, path=path)
     checked: dict[str, Any] = {}
     for key, value in values.items():
         if key in besides:
