@@ -107,11 +107,13 @@ class TrainConfig:
 
 
 RECIPES: dict[str, TrainConfig] = {
+    "audio-text": TrainConfig(epochs=40, batch_size=256, learning_rate=1e-3, label_smoothing=0.0),
     "emo18": TrainConfig(
         epochs=10, batch_size=16, learning_rate=1e-3, weight_decay=0.0, label_smoothing=0.0, crop_seconds=1.0
     ),
     "encoder": TrainConfig(epochs=40, learning_rate=3e-3),
     "logmel-cnn": TrainConfig(),
+    "ranker": TrainConfig(epochs=40, learning_rate=3e-3, label_smoothing=0.0),
     "ridge": TrainConfig(epochs=1, label_smoothing=0.0, class_weights=False),
     "text": TrainConfig(learning_rate=3e-3),
     "zhao19": TrainConfig(

@@ -109,12 +109,14 @@ def erasure_statistics(
     names = [model.erasure.commitment(split.train.load(row, sample_rate=rate)) for row in range(len(split.train))]
     logits: dict[FoldRule, list[FloatArray]] = {"within": [], "across": []}
     kept: list[FoldModel] = []
+    counts: dict[FoldRule, int] = {}
     total, done = len(erasure.rules) * erasure.repeats * erasure.folds, 0
     for repeat in range(erasure.repeats):
         for rule in erasure.rules:
             numbers = fold_numbers(split, rule, folds=erasure.folds, seed=seed, repeat=repeat)
+            counts[rule] = int(numbers.max()) + 1
             found = np.full((len(split.train), len(model.classes)), np.nan, np.float32)
-            for fold in range(int(numbers.max()) + 1):
+            for fold in range(counts[rule]):
                 inside = np.flatnonzero(numbers == fold)
                 fold_seed = 7_000_003 + 100_000 * seed + 1000 * repeat + 100 * (rule == "across") + fold
                 fresh = model.fresh(fold_seed)
@@ -142,6 +144,7 @@ def erasure_statistics(
         across=_stacked(logits["across"], len(split.train), len(model.classes)),
         curvature=curvature_of(model, stores[0], fitted.trained_rows) if erasure.curvature else None,
         folds=tuple(kept),
+        fold_counts=counts,
     )
 
 

@@ -121,7 +121,10 @@ class FeatureStore:
 
 def pad_features(items: Sequence[Tensor], *, device: torch.device | None = None) -> tuple[Tensor, Tensor]:
     """Stack tensors (F_i, ...) with zeros at their ends: (B, F, ...), (B,)."""
-    lengths = torch.tensor([len(item) for item in items], device=device)
+    sizes = [len(item) for item in items]
+    lengths = torch.tensor(sizes, device=device)
+    if min(sizes) == max(sizes):  # pooled features: nothing to pad, and stacking is several times faster
+        return torch.stack(list(items)).to(device), lengths
     padded = torch.nn.utils.rnn.pad_sequence(list(items), batch_first=True)
     return padded.to(device), lengths
 
