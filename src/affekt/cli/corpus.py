@@ -14,6 +14,7 @@ __all__ = ["Exportable", "Importable", "check", "export_corpus", "import_corpus"
 Importable = Literal[
     "audformat",
     "crema-d",
+    "dailydialog",
     "emobox",
     "emodb",
     "emogator",

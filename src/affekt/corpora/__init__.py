@@ -18,6 +18,8 @@
   raters.
 - :mod:`~affekt.corpora.emodb`, :mod:`~affekt.corpora.ravdess`, :mod:`~affekt.corpora.emogator`,
   :mod:`~affekt.corpora.stem_e2va`: readers of the original layouts of public corpora, listed in :data:`READERS`.
+- :mod:`~affekt.corpora.text_corpus`: :class:`TextCorpus` and :func:`as_text`, utterances that are read;
+  :mod:`~affekt.corpora.dailydialog` reads one.
 - :mod:`affekt.corpora.formats`: formats of other tools, read and written; import it by its own name.
 - :mod:`~affekt.corpora.builtin`: the built-in corpus of synthetic voices.
 """
@@ -25,7 +27,7 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from affekt.corpora import crema_d, emodb, emogator, iemocap, msp_improv, msp_podcast, ravdess, stem_e2va
+from affekt.corpora import crema_d, dailydialog, emodb, emogator, iemocap, msp_improv, msp_podcast, ravdess, stem_e2va
 from affekt.corpora.audit import AuditReport, Division, Overlap, PairAudit, Possible, audit, sentence_keys
 from affekt.corpora.audit_sides import Sides, read_sides, sides_of_corpus
 from affekt.corpora.audit_sound import Duplicate, Sound, find_duplicates, listen
@@ -49,6 +51,7 @@ from affekt.corpora.ratings import (
     with_consensus,
 )
 from affekt.corpora.splits import Split, by_speaker, leave_one_speaker_out, official, speaker_folds
+from affekt.corpora.text_corpus import TextCorpus, as_text
 from affekt.types import PathLike
 
 __all__ = [
@@ -70,6 +73,8 @@ __all__ = [
     "Sides",
     "Sound",
     "Split",
+    "TextCorpus",
+    "as_text",
     "audit",
     "by_speaker",
     "check",
@@ -101,6 +106,7 @@ __all__ = [
 
 READERS: Final[Mapping[str, Callable[[PathLike], Corpus]]] = {
     "crema-d": crema_d.read,
+    "dailydialog": dailydialog.read,
     "emodb": emodb.read,
     "emogator": emogator.read,
     "iemocap": iemocap.read,

@@ -156,7 +156,7 @@ def jrbm_difference(
         base = _joint(sums[..., width:], sizes, average)
         gain = _joint(sums[..., :width], sizes, average) - base
         with np.errstate(divide="ignore", invalid="ignore"):
-            return gain / base if relative else gain
+            return np.asarray(gain / base if relative else gain, np.float64)
 
     return bootstrap_sums(
         np.concatenate([one, two], axis=1),
@@ -188,19 +188,19 @@ def _columns(
 
 def _cells(truth: IntVector, prediction: IntVector, size: int) -> RealArray:
     """One-hot cell of the confusion matrix of each utterance, (N, K K)."""
-    return np.eye(size * size)[truth * size + prediction]
+    return np.asarray(np.eye(size * size)[truth * size + prediction])
 
 
 def _score(cells: RealArray, size: int, average: Average) -> RealArray:
     """F1 of sums of cells (..., K K), (...)."""
     matrix = cells.reshape(*cells.shape[:-1], size, size)  # (..., truth, prediction)
-    hits = np.diagonal(matrix, axis1=-2, axis2=-1)  # (..., K)
+    hits: RealArray = np.diagonal(matrix, axis1=-2, axis2=-1)  # (..., K)
     total = matrix.sum((-2, -1))
     if average == "micro":
         return np.asarray(hits.sum(-1) / total)
     true, said = matrix.sum(-1), matrix.sum(-2)
     f1 = 2.0 * hits / np.maximum(true + said, 1.0)
-    return np.asarray((f1 * true).sum(-1) / total)
+    return np.asarray((f1 * true).sum(-1) / total, np.float64)
 
 
 def _joint(cells: RealArray, sizes: tuple[int, int], average: Average) -> RealArray:

@@ -5,6 +5,9 @@
 - :class:`LogmelCnn`, :class:`Emo18`, :class:`Zhao19`: the three networks without pretraining
 - :class:`EncoderNetwork`: a pretrained encoder with a head
 - :class:`RidgeNetwork`, :class:`HeadSums`: a head solved from sums over recordings, which can be subtracted again
+- :class:`TextNetwork`: reads the words of an utterance
+- :class:`RankerNetwork`: one score by another family's network, and an ordinal reading of it as classes
+- :class:`AudioTextNetwork`: recordings and sentences in one space
 - :class:`AttentiveStatisticsPooling`, :func:`masked_mean`, :func:`masked_statistics`, :class:`LayerMix`: pooling
 - :func:`model_digest`, :func:`model_manifest`: what a statement names a model by, the same however it is written down
 - :func:`tensor_digest`: a fingerprint of a model's weights
@@ -18,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from affekt.models.digest import model_digest, model_manifest
 
 if TYPE_CHECKING:
+    from affekt.models.audio_text_network import AudioTextNetwork, AudioTextOptions
     from affekt.models.emo18 import Emo18, Emo18Options
     from affekt.models.emotion_model import (
         ATTRIBUTES,
@@ -33,7 +37,9 @@ if TYPE_CHECKING:
     from affekt.models.head_sums import HeadSums
     from affekt.models.logmel_cnn import LogmelCnn, LogmelCnnOptions
     from affekt.models.pooling import AttentiveStatisticsPooling, LayerMix, masked_mean, masked_statistics
+    from affekt.models.ranker_network import RankerNetwork, RankerOptions
     from affekt.models.ridge_network import RidgeNetwork, RidgeOptions
+    from affekt.models.text_network import TextNetwork, TextOptions
     from affekt.models.zhao19 import Zhao19, Zhao19Options
 
 __all__ = [
@@ -42,6 +48,8 @@ __all__ = [
     "FORMAT_VERSION",
     "SIDES",
     "AttentiveStatisticsPooling",
+    "AudioTextNetwork",
+    "AudioTextOptions",
     "Drift",
     "Emo18",
     "Emo18Options",
@@ -56,8 +64,12 @@ __all__ = [
     "LogmelCnnOptions",
     "MeanLoss",
     "ModelConfig",
+    "RankerNetwork",
+    "RankerOptions",
     "RidgeNetwork",
     "RidgeOptions",
+    "TextNetwork",
+    "TextOptions",
     "Zhao19",
     "Zhao19Options",
     "masked_mean",
@@ -70,6 +82,8 @@ __all__ = [
 _HOMES = {
     "ATTRIBUTES": "emotion_model",
     "AttentiveStatisticsPooling": "pooling",
+    "AudioTextNetwork": "audio_text_network",
+    "AudioTextOptions": "audio_text_network",
     "Drift": "erasure_record",
     "Emo18": "emo18",
     "Emo18Options": "emo18",
@@ -86,9 +100,13 @@ _HOMES = {
     "LogmelCnnOptions": "logmel_cnn",
     "MeanLoss": "erasure_record",
     "ModelConfig": "emotion_model",
+    "RankerNetwork": "ranker_network",
+    "RankerOptions": "ranker_network",
     "RidgeNetwork": "ridge_network",
     "RidgeOptions": "ridge_network",
     "SIDES": "erasure_record",
+    "TextNetwork": "text_network",
+    "TextOptions": "text_network",
     "Zhao19": "zhao19",
     "Zhao19Options": "zhao19",
     "masked_mean": "pooling",

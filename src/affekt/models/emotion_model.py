@@ -21,13 +21,16 @@ from torch import Tensor, nn
 from affekt import __version__
 from affekt.errors import CheckpointError, ConfigError
 from affekt.files import new_folder, write_json, write_text
+from affekt.models.audio_text_network import AudioTextNetwork, AudioTextOptions
 from affekt.models.emo18 import Emo18, Emo18Options
 from affekt.models.encoder_network import EncoderNetwork, EncoderOptions
 from affekt.models.erasure_record import ErasureRecord
 from affekt.models.logmel_cnn import LogmelCnn, LogmelCnnOptions
 from affekt.models.model_card import model_card
+from affekt.models.ranker_network import RankerNetwork, RankerOptions
 from affekt.models.ridge_network import RidgeNetwork, RidgeOptions
 from affekt.models.saved_statistics import SavedStatistics
+from affekt.models.text_network import TextNetwork, TextOptions
 from affekt.models.zhao19 import Zhao19, Zhao19Options
 from affekt.types import PathLike
 
@@ -45,10 +48,13 @@ __all__ = [
 FORMAT_VERSION = 1
 
 FAMILIES: dict[str, tuple[type[nn.Module], type[Any]]] = {
+    "audio-text": (AudioTextNetwork, AudioTextOptions),
     "emo18": (Emo18, Emo18Options),
     "encoder": (EncoderNetwork, EncoderOptions),
     "logmel-cnn": (LogmelCnn, LogmelCnnOptions),
+    "ranker": (RankerNetwork, RankerOptions),
     "ridge": (RidgeNetwork, RidgeOptions),
+    "text": (TextNetwork, TextOptions),
     "zhao19": (Zhao19, Zhao19Options),
 }
 """Family name -> (network, its options)."""
@@ -160,10 +166,11 @@ class EmotionModel(nn.Module):
         network, options = FAMILIES[config.family]
         outputs = len(config.classes) + len(config.attributes) + len(config.intents)
         self.network = network(outputs, _options(options, config.options))
-        if (pretrained := self.pretrained) is not None:
-            config = replace(config, options={**config.options, **pretrained.resolved})
-            if load_encoder:
-                pretrained.load_source()
+        pretrained = self.pretrained
+        found = {**getattr(self.network, "resolved", {}), **({} if pretrained is None else pretrained.resolved)}
+        config = replace(config, options={**config.options, **found}) if found else config
+        if pretrained is not None and load_encoder:
+            pretrained.load_source()
         self.config = config
 
     def fresh(self, seed: int) -> "EmotionModel":

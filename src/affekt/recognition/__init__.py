@@ -1,13 +1,21 @@
 """Recognisers that learn otherwise than from labels alone.
 
+- :class:`FewLabels`, :class:`FixMatch`, :class:`FullMatch`: emotion and intent from some of the labels
+
 Each method is a :class:`~affekt.training.TrainingMethod`; ``affekt train --method NAME`` uses it.
 """
 
 from typing import Final
 
+from affekt.recognition.few_labels import FewLabels
+from affekt.recognition.semi_supervised import FixMatch, FullMatch
 from affekt.training import TrainingMethod
 
-__all__ = ["METHODS"]
+__all__ = ["METHODS", "FewLabels", "FixMatch", "FullMatch"]
 
-METHODS: Final[dict[str, type[TrainingMethod]]] = {}
+METHODS: Final[dict[str, type[TrainingMethod]]] = {
+    "few_labels": FewLabels,
+    "fixmatch": FixMatch,
+    "fullmatch": FullMatch,
+}
 """Name -> method; its fields are its settings."""
