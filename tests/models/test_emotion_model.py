@@ -33,6 +33,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "emo18": {"hidden": 8},
     "encoder": {"architecture": TINY_WHISPER, "train": "all"},
     "logmel-cnn": {"channels": (4, 6, 8), "width": 16},
+    "ranker": {"settings": {"channels": (4, 6, 8), "width": 16}},
     "ridge": {},
     "zhao19": {"hidden": 8},
 }

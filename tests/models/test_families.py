@@ -33,9 +33,11 @@ TINY_WHISPER = {
     "activation_dropout": 0.0,
 }
 SMALL: dict[str, dict[str, Any]] = {
+    "audio-text": {"settings": {"channels": (4, 6, 8), "width": 16, "n_mels": 40}, "words": 8, "characters": 8},
     "emo18": {"hidden": 16},
     "encoder": {"architecture": TINY_WHISPER, "train": "all"},
     "logmel-cnn": {"channels": (4, 6, 8), "width": 16, "n_mels": 40},
+    "ranker": {"settings": {"channels": (4, 6, 8), "width": 16, "n_mels": 40}},
     "ridge": {"n_mels": 20},
     "zhao19": {"hidden": 16},
 }

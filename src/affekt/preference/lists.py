@@ -1,0 +1,289 @@
+"""Lists to learn an order from: drawn from labels, from raters' grades, or given as pairs and lists by people.
+
+Every list names rows of a corpus, the most preferred first. The shortest is a pair. A list that came out shorter than
+asked repeats its last row, which the loss passes over.
+"""
+
+import csv
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from affekt.corpora import Corpus
+from affekt.corpora.ballots import ATTRIBUTES, ballots
+from affekt.errors import ConfigError, DataError
+from affekt.files import read_json
+from affekt.types import FloatArray, IntArray, PathLike
+
+__all__ = [
+    "LabelLists",
+    "ListSampler",
+    "PreferenceLists",
+    "filled",
+    "grade_counts",
+    "read_preferences",
+    "rows_of",
+    "strengths",
+]
+
+_TRIES = 16
+"""Candidates looked at for each place of a list, before it stays short."""
+
+
+class ListSampler(Protocol):
+    """Draws lists of rows."""
+
+    def draw(self, rows: IntArray, count: int, generator: np.random.Generator) -> IntArray:
+        """Lists of some rows, (count, n), most preferred first, short ones filled up with their last row.
+
+        Raises:
+            DataError: no two of the rows can stand in one list.
+        """
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LabelLists:
+    """Lists in the order of labels.
+
+    Without a margin, rows with equal values may stand in one list; they are no constraint. With a margin any two rows
+    of a list are that far apart, so that with few levels lists stay short.
+    """
+
+    values: FloatArray
+    """What the order follows, larger is more preferred, (N,); NaN is unknown."""
+    size: int
+    """n, rows of a list."""
+    margin: float = 0.0
+    """Least difference between two rows of a list: of values; with ``grades`` of :func:`strengths`."""
+    grades: FloatArray | None = None
+    """Ratings that chose each grade, lowest grade first, (N, L): rows are told apart by their raters."""
+    groups: IntArray | None = None
+    """Rows of one list are of one group, (N,)."""
+
+    def __post_init__(self) -> None:
+        if self.size < 2:
+            raise ConfigError(f"lists have {self.size} items; 2 or more were expected; change size.")
+        if not 0.0 <= self.margin < np.inf:
+            raise ConfigError(f"margin is {self.margin}; 0 or more was expected; change it.")
+        if self.grades is not None and self.margin >= 1.0:
+            raise ConfigError(
+                f"margin is {self.margin} with raters' grades, where it is a difference of shares; 0 or more and below "
+                "1 was expected; change it."
+            )
+
+    def draw(self, rows: IntArray, count: int, generator: np.random.Generator) -> IntArray:
+        """As :class:`ListSampler` says."""
+        pools, weights = self._pools(rows)
+        found = np.empty((count, self.size), np.int64)
+        for number in range(count):
+            for _ in range(_TRIES * self.size):
+                pool = pools[int(generator.choice(len(pools), p=weights))]
+                chosen = self._list(pool, generator)
+                if len(chosen) > 1:
+                    break
+            else:
+                raise DataError(
+                    f"no two of {len(rows)} utterances were found in {_TRIES * self.size} draws that are "
+                    f"{self.margin:g} apart; pairs that far apart were expected; lower margin."
+                )
+            found[number] = filled(chosen, self.size)
+        return found
+
+    def _pools(self, rows: IntArray) -> tuple[list[IntArray], FloatArray]:
+        """Rows of each group where values differ, and the share of lists it gets."""
+        known = rows[~np.isnan(self.values[rows])]
+        codes = np.zeros(len(known), np.int64) if self.groups is None else self.groups[known]
+        pools = [known[codes == code] for code in np.unique(codes)]
+        pools = [pool for pool in pools if len(np.unique(self.values[pool])) > 1]
+        if not pools:
+            raise DataError(
+                f"no two of {len(rows)} utterances differ in what they are to be ordered by; values that differ were "
+                "expected; label more of them."
+            )
+        sizes = np.array([len(pool) for pool in pools], np.float64)
+        return pools, sizes / sizes.sum()
+
+    def _list(self, pool: IntArray, generator: np.random.Generator) -> IntArray:
+        """Rows of one list, most preferred first; one row if no other fits."""
+        tried = generator.choice(pool, min(len(pool), self.size * (_TRIES if self.margin else 1)), replace=False)
+        chosen = tried[:1]
+        if self.margin:
+            for row in tried[1:]:
+                if len(chosen) == self.size:
+                    break
+                if self._apart(row, chosen):
+                    chosen = np.append(chosen, row)
+        elif len(np.unique(self.values[tried])) > 1:
+            chosen = tried
+        return chosen[np.argsort(-self.values[chosen], kind="stable")]
+
+    def _apart(self, row: np.int64, others: IntArray) -> bool:
+        gaps = self.values[row] - self.values[others]
+        if self.grades is None:
+            return bool((np.abs(gaps) >= self.margin).all())
+        found = strengths(self.grades[row][None], self.grades[others])
+        return bool((found * np.sign(gaps) >= self.margin).all() and (gaps != 0.0).all())
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PreferenceLists:
+    """Lists that people gave."""
+
+    lists: tuple[IntArray, ...]
+    """Rows, most preferred first."""
+    size: int
+    """Rows of a drawn list; longer given lists are thinned out in their order."""
+
+    def draw(self, rows: IntArray, count: int, generator: np.random.Generator) -> IntArray:
+        """As :class:`ListSampler` says."""
+        inside = [kept for given in self.lists if len(kept := given[np.isin(given, rows)]) > 1]
+        if not inside:
+            raise DataError(
+                f"no preference is about two of {len(rows)} utterances to learn from; some were expected; check the "
+                "names of the utterances in the preferences."
+            )
+        found = np.empty((count, self.size), np.int64)
+        for number, choice in enumerate(generator.integers(len(inside), size=count)):
+            given = inside[int(choice)]
+            places = np.sort(generator.choice(len(given), min(len(given), self.size), replace=False))
+            found[number] = filled(given[places], self.size)
+        return found
+
+
+def filled(rows: IntArray, size: int) -> IntArray:
+    """A list with its last row repeated up to a size."""
+    return np.concatenate([rows, np.repeat(rows[-1:], size - len(rows))])
+
+
+def strengths(first: FloatArray, second: FloatArray) -> FloatArray:
+    """How much more often a rating of one utterance is higher than one of another: P(higher) - P(lower).
+
+    The ratings are taken to be independent, one drawn of each utterance; so raters need not have rated both.
+
+    Args:
+        first: ratings that chose each grade, lowest grade first, (..., L).
+        second: the same of the others, (..., L).
+
+    Returns:
+        In [-1, 1], (...); NaN where nobody rated.
+
+    Example:
+        >>> float(strengths(np.array([0, 1, 1]), np.array([1, 1, 0])))
+        0.75
+    """
+    with np.errstate(invalid="ignore"):
+        p = first / first.sum(-1, keepdims=True)
+        q = second / second.sum(-1, keepdims=True)
+    below = np.cumsum(q, -1) - q
+    above = 1.0 - np.cumsum(q, -1)
+    return np.asarray((p * (below - above)).sum(-1))
+
+
+def grade_counts(corpus: Corpus, attribute: str) -> FloatArray:
+    """Ratings that chose each grade of an attribute, lowest grade first, (N, L).
+
+    Raises:
+        DataError: the corpus has no ratings of it.
+        ConfigError: it is no attribute.
+    """
+    if attribute not in ATTRIBUTES:
+        raise ConfigError(
+            f"{attribute} has no grades; one of {', '.join(ATTRIBUTES)} was expected; order by one, or without votes."
+        )
+    found = ballots(corpus, corpus.classes or None)
+    grades = found.grades[:, ATTRIBUTES.index(attribute)]
+    rated = ~np.isnan(grades)
+    if not rated.any():
+        raise DataError(
+            f"no rating of corpus '{corpus.name}' grades {attribute}; grades were expected; order without votes."
+        )
+    levels, places = np.unique(grades[rated], return_inverse=True)
+    counts = np.zeros((len(corpus), len(levels)))
+    np.add.at(counts, (found.items[rated], places.reshape(-1)), 1.0)
+    return counts
+
+
+def read_preferences(path: PathLike) -> tuple[tuple[str, ...], ...]:
+    """Read lists of utterances that people put in order.
+
+    Args:
+        path: a CSV file with the columns ``better`` and ``worse``, one pair a row; or ``list``, ``rank`` and
+            ``utterance``, one item a row, rank 1 the most preferred; or a JSON file with a list of lists of utterances,
+            each the most preferred first.
+
+    Returns:
+        Utterances of each list, most preferred first.
+
+    Raises:
+        DataError: the file is missing, is neither, or a list repeats an utterance, has two on one rank or fewer than
+            two.
+    """
+    path = Path(path)
+    lists = _from_json(path, read_json(path)) if path.suffix.lower() == ".json" else _from_csv(path)
+    if not lists:
+        raise DataError(f"{path} holds no preference; pairs or lists of utterances were expected; check the file.")
+    for number, given in enumerate(lists, start=1):
+        if len(set(given)) < max(2, len(given)):
+            raise DataError(
+                f"list {number} of {path} is {', '.join(given) or 'empty'}; two or more different utterances were "
+                "expected; correct it."
+            )
+    return tuple(lists)
+
+
+def _from_json(path: Path, content: object) -> list[tuple[str, ...]]:
+    good = isinstance(content, list) and all(
+        isinstance(given, list) and all(isinstance(name, str) for name in given) for given in content
+    )
+    if not isinstance(content, list) or not good:
+        raise DataError(
+            f"{path} is no list of lists of utterances; [[best, ..., worst], ...] was expected; correct the file."
+        )
+    return [tuple(given) for given in content]
+
+
+def _from_csv(path: Path) -> list[tuple[str, ...]]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.DictReader(stream)
+            names = set(reader.fieldnames or ())
+            rows = list(reader)
+    except OSError as error:
+        raise DataError(
+            f"{path} cannot be read ({error.strerror}); a file of preferences was expected; check the path."
+        ) from None
+    except (UnicodeDecodeError, csv.Error):
+        raise DataError(f"{path} is not CSV in UTF-8; such a file was expected; convert it.") from None
+    if {"better", "worse"} <= names:
+        return [(row["better"] or "", row["worse"] or "") for row in rows]
+    if not {"list", "rank", "utterance"} <= names:
+        raise DataError(
+            f"{path} has the columns {', '.join(sorted(names)) or 'none'}; better and worse, or list, rank and "
+            "utterance were expected; rename them."
+        )
+    found: dict[str, dict[float, str]] = defaultdict(dict)
+    for number, row in enumerate(rows, start=2):
+        try:
+            rank = float(row["rank"])
+        except (TypeError, ValueError):
+            raise DataError(
+                f"line {number} of {path} has the rank {row['rank']!r}; a number was expected; correct it."
+            ) from None
+        if rank in found[row["list"]]:
+            raise DataError(
+                f"line {number} of {path} has rank {rank:g} of list {row['list']} again; one utterance a rank was "
+                "expected; leave ties out or make pairs."
+            )
+        found[row["list"]][rank] = row["utterance"] or ""
+    return [tuple(ranks[rank] for rank in sorted(ranks)) for ranks in found.values()]
+
+
+def rows_of(lists: Sequence[Sequence[str]], utterances: Sequence[str]) -> tuple[IntArray, ...]:
+    """Lists of names as lists of rows; names that are not there are left out, and lists with fewer than two others."""
+    places = {name: row for row, name in enumerate(utterances)}
+    found = (np.array([places[name] for name in given if name in places], np.int64) for given in lists)
+    return tuple(rows for rows in found if len(rows) > 1)
