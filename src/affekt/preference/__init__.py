@@ -1,13 +1,48 @@
 """Learning from preferences: ranking, and speech and text in one space.
 
+- :class:`RankList`, :func:`rank`, :class:`Ranked`, :func:`predict_scores`: a score that orders recordings
+- :class:`LabelLists`, :class:`PreferenceLists`, :func:`read_preferences`: lists to learn an order from
+- :class:`EmotionRankClap`, :func:`search`, :func:`embed_recordings`: recordings and captions in one space
+- :func:`caption`, :func:`captions`, :func:`axis_prompts`, :func:`caption_levels`: valence and arousal in words
+- :func:`positions_of`, :data:`POSITIONS`, :data:`INTENSITIES`: valence and arousal of categories, by a stated rule
+
 Each method is a :class:`~affekt.training.TrainingMethod`; ``affekt train --method NAME`` uses it.
 """
 
 from typing import Final
 
+from affekt.preference.captions import axis_prompts, caption, caption_levels, captions
+from affekt.preference.lists import LabelLists, PreferenceLists, read_preferences
+from affekt.preference.positions import INTENSITIES, POSITIONS, positions_from_norms, positions_of
+from affekt.preference.rankclap import EmotionRankClap, SearchHit, embed_recordings, search
+from affekt.preference.ranklist import Ranked, RankList, predict_scores, rank
 from affekt.training import TrainingMethod
 
-__all__ = ["METHODS"]
+__all__ = [
+    "INTENSITIES",
+    "METHODS",
+    "POSITIONS",
+    "EmotionRankClap",
+    "LabelLists",
+    "PreferenceLists",
+    "RankList",
+    "Ranked",
+    "SearchHit",
+    "axis_prompts",
+    "caption",
+    "caption_levels",
+    "captions",
+    "embed_recordings",
+    "positions_from_norms",
+    "positions_of",
+    "predict_scores",
+    "rank",
+    "read_preferences",
+    "search",
+]
 
-METHODS: Final[dict[str, type[TrainingMethod]]] = {}
+METHODS: Final[dict[str, type[TrainingMethod]]] = {
+    "rankclap": EmotionRankClap,
+    "ranklist": RankList,
+}
 """Name -> method; its fields are its settings."""
