@@ -122,7 +122,7 @@ def test_every_package_has_a_floor() -> None:
 
 
 def test_what_needs_no_torch_loads_none() -> None:
-    names = "affekt, affekt.audio, affekt.corpora, affekt.metrics, affekt.cli, affekt.files"
+    names = "affekt, affekt.audio, affekt.corpora, affekt.metrics, affekt.cli, affekt.files, affekt.reports.verify"
     code = f"import sys, {names}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
@@ -222,7 +222,7 @@ def test_training_methods_files_tests_and_pages_agree() -> None:
 
 
 def test_the_page_about_unlearning_knows_every_verdict_and_stop_rule() -> None:
-    from affekt.reports.verdict import SUCCESS, VERDICTS
+    from affekt.metrics.deletion_rules import SUCCESS, VERDICTS
     from affekt.unlearning.descent import Stop
 
     page = (ROOT / "docs" / "unlearning.md").read_text(encoding="utf-8")

@@ -10,11 +10,12 @@ import pytest
 
 from affekt.corpora import Corpus
 from affekt.errors import DataError
+from affekt.metrics.deletion_rules import VERDICTS
 from affekt.models import EmotionModel
 from affekt.reports import audit_with_report
 from affekt.reports.audit_model_page import HEADLINES
-from affekt.reports.audit_model_report import matched_rows, read_references
-from affekt.reports.verdict import VERDICTS
+from affekt.reports.audit_model_report import read_references
+from affekt.reports.evidence import matched_rows
 from affekt.training import TrainReport
 
 

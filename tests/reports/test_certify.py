@@ -200,7 +200,7 @@ def test_bad_input_is_refused(issued: Any, tmp_path: Path) -> None:
     ("edit", "match"),
     [
         (lambda report: report | {"verdict": "EXACT"}, "its verdict is EXACT"),
-        (lambda report: report | {"format_version": 2}, "has the version 2"),
+        (lambda report: report | {"format_version": 1}, "has the version 1"),
         (lambda report: report | {"format": "x"}, "is no report of affekt forget"),
         (lambda report: report | {"target_loss": report["target_loss"] + 1}, "does not follow from its numbers"),
         (lambda report: report | {"request": {}}, "lacks or garbles a field"),

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from affekt.metrics.deletion_rules import VERDICTS
 from affekt.reports.dsse import Envelope
 from affekt.reports.letter import letter_html, letter_text
 from affekt.reports.request_details import RequestDetails, ScopeMap
 from affekt.reports.statement import read_payload
-from affekt.reports.verdict import VERDICTS
 
 JARGON = (
     "accuracy|AUC|bootstrap|certificate|class|confidence|corpus|dataset|data set|digest|epoch|feature|gradient|hash|"

@@ -5,6 +5,7 @@ import json
 import random
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -205,11 +206,17 @@ def edited(piece: str, value: Any) -> Callable[[dict[str, Any]], Any]:
         (edited("predicate.evidence.0.criteria", []), "limits of the test 'loss of the forgotten recordings'"),
         (edited("predicate.evidence.1.enough", []), "limits of the test 'forgotten recordings beside"),
         (edited("predicate.evidence.2.criteria.0.require", "lower > -9 or"), "cannot be applied"),
-        (lambda statement: statement["predicate"]["evidence"].pop(), "the tests are not those of affekt-verdict-1"),
-        (lambda statement: statement["predicate"]["evidence"].reverse(), "the tests are not those of"),
+        (lambda statement: statement["predicate"]["evidence"].pop(), "the tests are not those of the rules"),
+        (lambda statement: statement["predicate"]["evidence"].reverse(), "the tests are not those of the rules"),
         (edited("predicate.evidence.2.pass", None), "does not follow from its numbers"),
-        (edited("predicate.evidence.2.test", "luck"), "'luck' is not one the rules affekt-verdict-1 know"),
-        (edited("predicate.evidence.2.test", "loss of the forgotten recordings"), "is not one the rules"),
+        (edited("predicate.evidence.2.test", "luck"), "'luck' is not one the rules affekt-verdict-2 know"),
+        (
+            edited("predicate.evidence.2.test", "loss of the forgotten recordings"),
+            "the tests are not those of the rules",
+        ),
+        (edited("predicate.tier", "T1"), "the tests are not those of the rules"),
+        (edited("predicate.evidence.0.values.references", 20), "there are references at a tier without any"),
+        (edited("predicate.rules", "affekt-verdict-1"), "statement.predicate.rules"),
         (edited("predicate.previous", "sha256:" + "0" * 64), "another place in the ledger"),
         (edited("predicate.created", "2026-01-01T00:00:00Z"), "different times"),
         (edited("predicate.note", "trust me"), "unknown key 'note'"),
@@ -335,3 +342,23 @@ def test_by_hand_as_the_page_says(issued: Any, tmp_path: Path) -> None:
     assert weights.split()[0] == subjects["model-after/model.safetensors"]
     assert envelope.split()[0] == json.loads(issued.ledger.read_text(encoding="ascii").splitlines()[-1])["envelope"]
     assert head.split()[0] == head_file(issued.ledger).read_text(encoding="ascii").strip()
+
+
+def test_verifying_needs_no_torch(issued: Any) -> None:
+    """A process in which torch cannot be imported, as on the machine of an authority."""
+    code = (
+        "import sys\n"
+        "class NoTorch:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.partition('.')[0] == 'torch':\n"
+        "            raise ImportError('there is no torch here')\n"
+        "sys.meta_path.insert(0, NoTorch())\n"
+        "from affekt.cli import main\n"
+        f"code = main(['verify', {str(issued.statement)!r}, '--model', {str(issued.after)!r}, '--before', "
+        f"{str(issued.before)!r}, '--key', {str(issued.public)!r}, '--ledger', {str(issued.ledger)!r}])\n"
+        "assert 'torch' not in sys.modules\n"
+        "sys.exit(code)\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.startswith("Verified. ")

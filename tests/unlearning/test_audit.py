@@ -10,10 +10,9 @@ import torch
 
 from affekt.corpora import Corpus, Split
 from affekt.errors import ConfigError, DataError
+from affekt.metrics.deletion_rules import LOSS, PERMUTATION, RECORD, SCREEN, UTILITY
 from affekt.models import EmotionModel
 from affekt.unlearning import audit
-from affekt.unlearning.audit import RECORD
-from affekt.unlearning.audit_items import LOSS, PERMUTATION, SCREEN, UTILITY
 
 
 def strangers(model: EmotionModel, count: int) -> list[EmotionModel]:

@@ -6,10 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from affekt.errors import ConfigError
+from affekt.metrics.deletion_rules import EMOTION_PROBE, MEMBERSHIP_PROBE, RELEARNING
 from affekt.unlearning.audit_probes import (
-    EMOTION_PROBE,
-    MEMBERSHIP_PROBE,
-    RELEARNING,
     Probed,
     penultimate,
     probe_items,

@@ -20,6 +20,8 @@ def audit_model(
     speaker: str | None = None,
     utterances: Path | None = None,
     references: Path | None = None,
+    heard: Path | None = None,
+    unlearned: Path | None = None,
     tier: Literal["T0", "T1"] | None = None,
     out: Path | None = None,
     seed: Annotated[int, Parameter(validator=validators.Number(gte=0, lt=2**31))] = 0,
@@ -40,6 +42,10 @@ def audit_model(
             column utterance.
         references: Folder with directories of models that never heard the recordings; 19 or more can clear a
             deletion. Without it, answers that erasure-ready training saved serve, if it was repeated often enough.
+        heard: Folder with directories of four or more other models that were trained on the recordings, for online
+            LiRA.
+        unlearned: Folder with directories of four or more other models that were trained on the recordings and made to
+            forget them in the same way; with eight references or more, for what only many models can show.
         tier: T0 needs no references, T1 does; the highest there is, if not given.
         out: New folder for audit.json and report.html, in which nobody is named.
         seed: Everything random follows from it.
@@ -59,6 +65,8 @@ def audit_model(
             speaker=speaker,
             utterances=None if utterances is None else read_ids(utterances),
             references=references,
+            heard=heard,
+            unlearned=unlearned,
             tier=tier,
             out=out,
             seed=seed,

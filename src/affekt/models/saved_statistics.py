@@ -5,13 +5,14 @@ were not trained on it, and the curvature of the loss. Rows are named by the key
 :class:`~affekt.models.ErasureRecord`; deleting a person deletes the person's rows and share.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Final, Literal
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -23,6 +24,7 @@ __all__ = ["FoldModel", "FoldRule", "SavedStatistics"]
 
 FoldRule = Literal["within", "across"]
 """Folds of utterances, whose speakers are in other folds too; or folds of speakers."""
+_BOTH: Final[tuple[FoldRule, ...]] = ("within", "across")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +54,8 @@ class SavedStatistics:
     """Fold models that were kept."""
     sums: HeadSums | None = None
     """Of a head that is solved from them: all it learned of the recordings that were trained on."""
+    fold_counts: Mapping[FoldRule, int] = field(default_factory=dict)
+    """Rule -> the number of folds that the recordings were divided into; a file of an earlier version has none."""
 
     def teachers(self, names: Sequence[str], rule: FoldRule) -> Tensor | None:
         """Logits (n, R, K) of models that never heard these recordings; None if one is not among the rows, or if there
@@ -111,7 +115,14 @@ class SavedStatistics:
                 f"fold/{number}/{fold.rule}/state/{name}": tensor.detach().cpu().contiguous()
                 for name, tensor in fold.state.items()
             }
-        save_file(tensors, folder / "statistics.safetensors", metadata={"format": "affekt-statistics-1"})
+        about = {
+            "format": "affekt-statistics-1",
+            "folds": dict(self.fold_counts),
+            "repeats": {"within": self.within.shape[1], "across": self.across.shape[1]},
+        }
+        # one entry: safetensors writes several in any order, and the same statistics should be the same file
+        metadata = {"affekt": json.dumps(about, sort_keys=True)}
+        save_file(tensors, folder / "statistics.safetensors", metadata=metadata)
 
     @classmethod
     def read(cls, file: Path) -> "SavedStatistics":
@@ -121,7 +132,7 @@ class SavedStatistics:
             CheckpointError: it is damaged or of another version.
         """
         try:
-            tensors = load_file(file)
+            tensors, about = load_file(file), _fold_counts(file)
             curvature, sums = (
                 {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}
                 for start in ("curvature/", "sums/")
@@ -133,13 +144,21 @@ class SavedStatistics:
                 curvature=Curvature.from_tensors(curvature) if curvature else None,
                 folds=_folds(tensors),
                 sums=HeadSums.from_tensors(sums) if sums else None,
+                fold_counts={rule: int(about[rule]) for rule in _BOTH if rule in about},
             )
-        except (KeyError, SafetensorError, ValueError) as error:
+        except (AttributeError, KeyError, SafetensorError, TypeError, ValueError) as error:
             reason = " ".join(str(error).split())[:120]
             raise CheckpointError(
                 f"{file} does not hold what erasure-ready training saves ({reason}); the file that training wrote was "
                 "expected; restore the model directory from a copy."
             ) from None
+
+
+def _fold_counts(file: Path) -> dict[str, Any]:
+    """What the file says of its folds; earlier versions say nothing."""
+    with safe_open(file, framework="pt") as opened:
+        metadata = opened.metadata() or {}
+    return dict(json.loads(metadata.get("affekt", "{}")).get("folds", {}))
 
 
 def _folds(tensors: dict[str, Tensor]) -> tuple[FoldModel, ...]:

@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
+from affekt.metrics.deletion_rules import TESTS
 from affekt.reports.figures import PALETTE, Strip, loss_figure
 from affekt.reports.pages import plot, render
 from affekt.types import FloatArray
+from affekt.unlearning.audit_answers import SavedRows
 
-__all__ = ["HEADLINES", "audit_model_page"]
+__all__ = ["HEADLINES", "audit_model_page", "saved_words", "test_row"]
 
 HEADLINES = {
     "APPROXIMATE_TESTED": "Forgotten, as far as this audit can tell",
@@ -67,6 +69,7 @@ def audit_model_page(content: Mapping[str, Any], losses: Mapping[str, FloatArray
         figure = plot(loss_figure(strips, target=None, alt=f"Distributions of the loss. {alt}."))
     evidence = content["evidence"]
     verdict = content["verdict"]
+    names = TESTS[content["tier"]]
     return render(
         "audit_model.html",
         verdict=verdict,
@@ -78,9 +81,11 @@ def audit_model_page(content: Mapping[str, Any], losses: Mapping[str, FloatArray
         tier=content["tier"],
         references=content["references"],
         kind=_KINDS[content["reference_kind"]],
+        saved="" if content["saved_rows"] is None else saved_words(SavedRows(**content["saved_rows"])),
         figure=figure,
-        deciding=[_row(item) for item in evidence if item["criterion"]],
-        shown=[_row(item) for item in evidence if not item["criterion"]],
+        deciding=[test_row(item) for item in evidence if item["test"] in names],
+        shown=[test_row(item) for item in evidence if item["test"] not in names],
+        ensemble=_ensemble(content["ensemble"]),
         not_tested=content["not_tested"],
         not_claimed=_NOT_CLAIMED,
         appendix=_appendix(content),
@@ -88,11 +93,20 @@ def audit_model_page(content: Mapping[str, Any], losses: Mapping[str, FloatArray
     )
 
 
-def _row(item: Mapping[str, Any]) -> dict[str, Any]:
+def saved_words(saved: SavedRows) -> str:
+    """Where out-of-fold references come from."""
+    unit = "speakers" if saved.rule == "across" else "utterances"
+    folds = f"{saved.folds} folds" if saved.folds else "folds, how many is not recorded,"
+    return f"rule {saved.rule}: {folds} of {unit}, {saved.repeats} repeats; no p below 1/{saved.repeats + 1}"
+
+
+def test_row(item: Mapping[str, Any]) -> dict[str, Any]:
     """A row of a table of tests."""
-    mark, result = {True: ("good", "passed"), False: ("bad", f"failed: {item['failure']}"), None: ("open", "open")}[
-        item["passed"]
-    ]
+    mark, result = {
+        True: ("good", "passed"),
+        False: ("bad", f"failed: {item['failure']}"),
+        None: ("open", "open" if item["estimate"] is not None else "not made"),
+    }[item["passed"]]
     beside = item["references"]
     interval = item["interval"]
     return {
@@ -101,7 +115,7 @@ def _row(item: Mapping[str, Any]) -> dict[str, Any]:
         "before": _number(item["before"]),
         "after": _number(item["estimate"]),
         "interval": "" if interval is None else f"{_number(interval[0])} to {_number(interval[1])}",
-        "references": "–" if beside is None else _number(beside["mean"]),
+        "references": _number(item["retrained"] if beside is None else beside["mean"]),
         "band": "" if beside is None else f"{_number(beside['low'])} to {_number(beside['high'])}",
         "wanted": item["criterion"],
         "mark": mark,
@@ -112,6 +126,48 @@ def _row(item: Mapping[str, Any]) -> dict[str, Any]:
 
 def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}".replace("-", "−")
+
+
+def _ensemble(found: Mapping[str, Any] | None) -> list[dict[str, str]]:
+    """Rows of the table of what only many models can show."""
+    if found is None:
+        return []
+    quality = found["quality"]
+
+    def span(name: str) -> str:
+        return f"{_number(found[name]['low'])} to {_number(found[name]['high'])}"
+
+    shift = found["shift"]
+    bound = f"no more than {found['certified_ceiling']:.2f} could have been found; 0 is no leak found, not no leak"
+    ratio = f"{quality['ratio']:.2f} of what retrained models get; higher is better"
+    difference = shift["difference"]
+    alike = f"{'' if shift['equivalent'] else 'not '}shown equivalent within {shift['margin']:.2f} standard deviations"
+    rows = [
+        ("Forgetting quality F", quality["f"], "", quality["f_null"], ratio),
+        ("Median epsilon over recordings", quality["epsilon"], "", quality["epsilon_null"], "lower is better"),
+        ("Certified lower bound of epsilon, median", found["certified"], "", None, bound),
+        ("Share of recordings with a bound above 0", found["certified_share"], "", None, "0.05 at most is wanted"),
+        ("KLOM", found["klom"]["estimate"], span("klom"), found["klom_floor"], "lower is better"),
+        ("AUC of phi, better direction", found["auc"]["estimate"], span("auc"), found["auc_floor"], "lower is better"),
+        (
+            "U-LiRA, share right",
+            found["u_lira"]["estimate"],
+            span("u_lira"),
+            found["u_lira_floor"],
+            "0.5 is best",
+        ),
+        (
+            "Mean shift of phi, in standard deviations",
+            difference["estimate"],
+            f"{_number(difference['low'])} to {_number(difference['high'])}",
+            None,
+            f"{alike}; {shift['detectable']:.2f} would have been found with power {shift['power']:.1f}",
+        ),
+    ]
+    return [
+        {"name": name, "value": _number(value), "interval": interval, "floor": _number(floor), "words": words}
+        for name, value, interval, floor, words in rows
+    ]
 
 
 def _appendix(content: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -11,18 +11,19 @@ import numpy as np
 from affekt.corpora import Corpus
 from affekt.errors import ConfigError, DataError
 from affekt.files import check_new_folder, new_folder, write_json, write_text
-from affekt.metrics import cross_entropy, match_non_members
+from affekt.metrics import cross_entropy
+from affekt.metrics.deletion_rules import Tier
 from affekt.models import EmotionModel, tensor_digest
-from affekt.reports.audit_model_page import HEADLINES, audit_model_page
-from affekt.reports.request import Request, Rest, read_request, rest_of
+from affekt.reports.audit_model_page import HEADLINES, audit_model_page, saved_words
+from affekt.reports.evidence import non_members
+from affekt.reports.request import Request, read_request, rest_of
 from affekt.training import FeatureStore, Progress, predict_rows, run_record, with_classes
-from affekt.types import IntArray, PathLike
+from affekt.types import PathLike
 from affekt.unlearning.audit import audit
-from affekt.unlearning.audit_items import Tier
 from affekt.unlearning.audit_judge import AuditReport
 from affekt.unlearning.harness import expected_loss
 
-__all__ = ["ModelAudit", "audit_with_report", "matched_rows", "read_references"]
+__all__ = ["ModelAudit", "audit_with_report", "read_references"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +53,8 @@ class ModelAudit:
             self.report.reference_kind, "references"
         )
         lines.append(f"tier {self.report.tier}, {self.report.references} {kind}, {self.report.recordings} recordings")
+        if self.report.saved is not None:
+            lines[-1] += f" ({saved_words(self.report.saved)})"
         return lines
 
     def to_json(self) -> dict[str, Any]:
@@ -67,6 +70,8 @@ def audit_with_report(
     speaker: str | None = None,
     utterances: Sequence[str] | None = None,
     references: PathLike | None = None,
+    heard: PathLike | None = None,
+    unlearned: PathLike | None = None,
     tier: Tier | None = None,
     out: PathLike | None = None,
     seed: int = 0,
@@ -81,6 +86,9 @@ def audit_with_report(
         speaker: all of one speaker should be forgotten ...
         utterances: ... or these utterances.
         references: a folder with directories of models that never heard the recordings.
+        heard: a folder with directories of other models that were trained on the recordings, for online LiRA.
+        unlearned: a folder with directories of other models that were trained on the recordings and made to forget
+            them, for what only many models can show.
         tier: T0 or T1; None is the highest there is.
         out: a new folder for ``audit.json`` and ``report.html``.
         seed: of the resampling.
@@ -98,7 +106,7 @@ def audit_with_report(
     tell = progress or (lambda message, done, total: None)
     tell("reading the models", 0, 3)
     first, second = EmotionModel.from_pretrained(before), EmotionModel.from_pretrained(after)
-    others = () if references is None else read_references(references)
+    others, inside, forgot = (() if path is None else read_references(path) for path in (references, heard, unlearned))
     request, remaining = read_request(first, corpus, speaker=speaker, utterances=utterances)
     tell("reading the corpus", 1, 3)
     if request.trained:
@@ -110,10 +118,12 @@ def audit_with_report(
             first,
             second,
             forget_set,
-            _non_members(request, rest, forget_set, seed=seed),
+            non_members(request, rest, forget_set, seed=seed),
             test=test,
             near=rest.corpus.select(rest.rows("train")),
             references=others,
+            heard=inside,
+            unlearned=forgot,
             scope=request.scope,
             tier=tier,
             target=_target(first, forget_set, request),
@@ -126,7 +136,7 @@ def audit_with_report(
     content = run_record(
         "audit",
         format="affekt-audit-report",
-        format_version=1,
+        format_version=2,
         **report.to_json(),
         request={
             "scope": request.scope,
@@ -141,6 +151,8 @@ def audit_with_report(
             "before_sha256": tensor_digest(first),
             "after_sha256": tensor_digest(second),
             "references_sha256": [tensor_digest(model) for model in others],
+            "heard_sha256": [tensor_digest(model) for model in inside],
+            "unlearned_sha256": [tensor_digest(model) for model in forgot],
             "synthetic": any(bool(entry.get("synthetic")) for entry in first.config.history),
         },
         seed=seed,
@@ -172,33 +184,6 @@ def read_references(path: PathLike) -> tuple[EmotionModel, ...]:
             "train some, or leave --references out."
         )
     return tuple(EmotionModel.from_pretrained(one) for one in found)
-
-
-def matched_rows(forget_set: Corpus, pool: Corpus, *, seed: int) -> IntArray:
-    """Rows of a pool that match a forget set: the same speaker and emotion where there are any, else the same emotion,
-    and about the same duration. Recordings with an emotion that the pool lacks get no match."""
-    emotions, offered = (np.array([str(name) for name in corpus.emotions]) for corpus in (forget_set, pool))
-    people, known = (
-        np.array([str(name) for name in corpus.table["speaker"].to_list()]) for corpus in (forget_set, pool)
-    )
-    own = np.array([f"{one}\0{emotion}" for one, emotion in zip(people, emotions, strict=True)])
-    theirs = np.array([f"{one}\0{emotion}" for one, emotion in zip(known, offered, strict=True)])
-    seconds, lengths = forget_set.seconds(), pool.seconds()
-    near = np.isin(own, theirs)
-    chosen = []
-    for rows, wanted, there in ((near, own, theirs), (~near & np.isin(emotions, offered), emotions, offered)):
-        if rows.any():
-            chosen.append(match_non_members(seconds[rows], wanted[rows], lengths, there, seed=seed))
-    # one that several share would count more than once and make the tests look surer than they are
-    return np.unique(np.concatenate(chosen)) if chosen else np.empty(0, np.int64)
-
-
-def _non_members(request: Request, rest: Rest, forget_set: Corpus, *, seed: int) -> Corpus | None:
-    pool = rest.corpus.select(rest.rows("test" if request.scope == "speaker" else "heldout"))
-    if not len(pool):
-        return None
-    rows = matched_rows(forget_set, pool, seed=seed)
-    return pool.select(rows) if len(rows) else None
 
 
 def _target(model: EmotionModel, forget_set: Corpus, request: Request) -> float | None:

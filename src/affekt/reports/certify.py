@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from affekt.corpora import Corpus
 from affekt.errors import ConfigError, DataError
 from affekt.files import check_new_file, check_new_folder, new_folder, read_json, write_text
-from affekt.models import EmotionModel, tensor_digest
+from affekt.metrics.deletion_rules import RULES, SUCCESS, VERDICTS
 from affekt.models.digest import file_digest, manifest_digest, model_manifest
 from affekt.reports.commitment import (
     KEY_BYTES,
@@ -29,15 +28,18 @@ from affekt.reports.commitment import (
     pseudonym,
 )
 from affekt.reports.dsse import Envelope, public_pem, read_signing_key, sign
-from affekt.reports.flags import RULES, category_of, evidence_of, verdict_of
+from affekt.reports.flags import category_of, evidence_of, verdict_of_pieces
 from affekt.reports.forget_page import NOT_CLAIMED
 from affekt.reports.ledger import open_ledger
 from affekt.reports.letter import letter_html, letter_text
-from affekt.reports.request import Request, read_request
 from affekt.reports.request_details import RequestDetails
-from affekt.reports.statement import PREDICATE_TYPE, STATEMENT_TYPE, SUBJECT, read_payload, write_payload
-from affekt.reports.verdict import SUCCESS, VERDICTS
+from affekt.reports.statement import PREDICATE_TYPE, STATEMENT_TYPE, SUBJECT, files_of, read_payload, write_payload
 from affekt.types import PathLike
+
+if TYPE_CHECKING:
+    from affekt.corpora import Corpus
+    from affekt.models import EmotionModel
+    from affekt.reports.request import Request
 
 __all__ = [
     "STATEMENT_FILE",
@@ -46,7 +48,6 @@ __all__ = [
     "add_signature",
     "certify",
     "commitment_root",
-    "files_of",
     "identifiers",
 ]
 
@@ -62,7 +63,7 @@ _LINEAGE: Final = ("event", "method", "scope", "utterances", "speakers", "seed",
 class Asked:
     """Which recordings were asked for, in a corpus that still has them."""
 
-    corpus: Corpus
+    corpus: "Corpus"
     speaker: str | None = None
     utterances: Sequence[str] | None = None
 
@@ -244,33 +245,27 @@ def add_signature(
     return out
 
 
-def identifiers(request: Request) -> set[str]:
+def identifiers(request: "Request") -> set[str]:
     """Every id and file name of the requested recordings and of who speaks in them."""
     table = request.corpus.table
     names = {str(value) for column in ("utterance", "speaker", "file") for value in table[column] if value is not None}
     return names | {Path(name).name for name in names} | {Path(name).stem for name in names}
 
 
-def commitment_root(key: bytes, request: Request) -> str:
+def commitment_root(key: bytes, request: "Request") -> str:
     """The root over the requested recordings."""
     names = request.corpus.table["utterance"].to_list()
     return merkle_root(sorted(map(leaf, [key] * len(names), names, request.waveforms))).hex()
 
 
-def files_of(folder: PathLike) -> dict[str, str]:
-    """Name -> SHA-256 of the files of a model directory that a statement covers; the model card is not one."""
-    folder = Path(folder)
-    fixed = [folder / name for name in ("config.json", "model.safetensors", "report.html", "report.json", "run.json")]
-    files = [*fixed, *sorted((folder / "erasure").rglob("*"))]
-    return {file.relative_to(folder).as_posix(): file_digest(file) for file in files if file.is_file()}
-
-
-def _request(asked: Asked, model: EmotionModel, report: Mapping[str, Any]) -> Request:
+def _request(asked: Asked, model: "EmotionModel", report: Mapping[str, Any]) -> "Request":
     """The named recordings.
 
     Raises:
         DataError: they are not those that the report is about.
     """
+    from affekt.reports.request import read_request
+
     request, _ = read_request(model, asked.corpus, speaker=asked.speaker, utterances=asked.utterances)
     told = report["request"]
     found = {
@@ -288,7 +283,7 @@ def _request(asked: Asked, model: EmotionModel, report: Mapping[str, Any]) -> Re
     return request
 
 
-def _commitment(key: bytes, request: Request, details: RequestDetails) -> dict[str, Any]:
+def _commitment(key: bytes, request: "Request", details: RequestDetails) -> dict[str, Any]:
     """What a statement says of the recordings."""
     return {
         "alg": "hmac-sha256-merkle",
@@ -313,20 +308,22 @@ def _read_report(folder: Path) -> dict[str, Any]:
     report = read_json(folder / "report.json")
     if not isinstance(report, dict) or report.get("format") != "affekt-forget-report":
         raise DataError(f"{folder / 'report.json'} is no report of affekt forget; check the path.")
-    if report.get("format_version") != 1:
+    if report.get("format_version") != 2:
         raise DataError(
-            f"{folder / 'report.json'} has the version {report.get('format_version')}; 1 was expected; use the version "
+            f"{folder / 'report.json'} has the version {report.get('format_version')}; 2 was expected; use the version "
             "of affekt that wrote it."
         )
     return report
 
 
-def _check_weights(report: Mapping[str, Any], before: PathLike, after: PathLike) -> EmotionModel:
+def _check_weights(report: Mapping[str, Any], before: PathLike, after: PathLike) -> "EmotionModel":
     """The model before; it and the model after must be those of the report.
 
     Raises:
         DataError: they are not.
     """
+    from affekt.models import EmotionModel, tensor_digest
+
     models = {"before": EmotionModel.from_pretrained(before), "after": EmotionModel.from_pretrained(after)}
     for name, model in models.items():
         if tensor_digest(model) != report.get("model", {}).get(f"weights_{name}_sha256"):
@@ -340,7 +337,7 @@ def _check_weights(report: Mapping[str, Any], before: PathLike, after: PathLike)
 def _statement(
     report: Mapping[str, Any],
     pieces: list[dict[str, Any]],
-    old: EmotionModel,
+    old: "EmotionModel",
     after: PathLike,
     before: PathLike,
     manifests: Mapping[str, str],
@@ -349,6 +346,8 @@ def _statement(
     time: str,
 ) -> dict[str, Any]:
     """The statement, still without commitment and ledger."""
+    from affekt.models import EmotionModel
+
     request, method, run = report["request"], report["method"], report["method"]["run"]
     return {
         "_type": STATEMENT_TYPE,
@@ -406,10 +405,13 @@ def _statement(
                 key: report["environment"][key] for key in ("affekt", "code_sha256", "python", "platform", "packages")
             },
             "rules": RULES,
+            "tier": report["tier"],
             "evidence": pieces,
             "configuration_evidence": [{"sha256": file_digest(_existing(file))} for file in evidence],
             "not_tested": report["not_tested"],
-            "verdict": verdict_of(pieces, method=method["name"], trained=request["sides"]["train"]),
+            "verdict": verdict_of_pieces(
+                pieces, tier=report["tier"], method=method["name"], trained=request["sides"]["train"]
+            ),
             "scope": {**vars(details.scope)},
             "residual_risk": details.residual_risk,
             "limits": list(NOT_CLAIMED),
@@ -419,7 +421,7 @@ def _statement(
     }
 
 
-def _encoder(model: EmotionModel) -> dict[str, str | None] | None:
+def _encoder(model: "EmotionModel") -> dict[str, str | None] | None:
     """The pretrained encoder; a folder's path stays out."""
     options = model.config.options
     name = str(options.get("encoder") or "")

@@ -7,7 +7,7 @@ import numpy as np
 
 from affekt.corpora import Corpus
 from affekt.metrics import (
-    OverForgetting,
+    Interval,
     bootstrap_difference,
     bootstrap_values,
     cross_entropy,
@@ -15,27 +15,27 @@ from affekt.metrics import (
     over_forgetting,
     wilson,
 )
+from affekt.metrics.deletion_rules import MINIMUM_COUNT
 from affekt.models import EmotionModel
 from affekt.reports.request import Request, Rest
-from affekt.reports.verdict import (
-    MINIMUM_COUNT,
-    SCREEN_TEST,
-    UTILITY_TEST,
-    loss_test,
-    screen_test,
-    untested,
-    utility_test,
-)
-from affekt.training import FeatureStore, predict_rows, score_logits
+from affekt.training import FeatureStore, predict_rows, score_logits, with_classes
 from affekt.types import FloatArray, IntArray
+from affekt.unlearning.audit import record_item, saved_rows
+from affekt.unlearning.audit_answers import Answers, Sets
+from affekt.unlearning.audit_judge import AuditReport, judge
+from affekt.unlearning.audit_population import speaker_numbers
 
-__all__ = ["NEVER_TESTED", "Evidence", "gather"]
+__all__ = ["NEVER_TESTED", "REFERENCE", "RETRAINED", "Evidence", "Side", "gather", "matched_rows", "non_members"]
 
+RETRAINED = "retrained"
+"""Name of the model retrained without the recordings; further ones are :data:`REFERENCE` with a number."""
+REFERENCE = "reference"
 
 NEVER_TESTED = (
-    "Whether the memory comes back when the model is trained further. affekt compare measures that for a method.",
+    "Whether the memory comes back when the model is trained further. affekt audit does, and affekt compare for a "
+    "method.",
     "Attackers with many models retrained with and without each recording. They can see more than this report.",
-    "What can be read from inside the network rather than from its answers.",
+    "What can be read from inside the network rather than from its answers. affekt audit looks there.",
 )
 """What a report on a single deletion leaves open, whatever the corpus holds."""
 
@@ -47,7 +47,7 @@ class Side:
     corpus: Corpus
     labels: IntArray
     logits: dict[str, FloatArray]
-    """``before``, ``after`` and perhaps ``retrained`` -> (N, K)."""
+    """``before``, ``after`` and perhaps ``retrained`` and references -> (N, K)."""
 
     def losses(self, name: str) -> FloatArray:
         """Loss of each recording under one model, nats, (N,)."""
@@ -55,11 +55,18 @@ class Side:
 
     def speakers(self) -> IntArray | None:
         """A number for each recording's speaker; None where any is unknown."""
-        names = self.corpus.table["speaker"].to_list()
-        if None in names:
-            return None
-        numbers = {name: number for number, name in enumerate(sorted(set(names)))}
-        return np.array([numbers[name] for name in names], np.int64)
+        return speaker_numbers(self.corpus.table["speaker"].to_list())
+
+    def answers(self, references: list[str], rows: FloatArray | None = None) -> Answers:
+        """What the models say, for an audit; ``rows`` (K, N, C) stand in for references."""
+        given = np.stack([self.logits[name] for name in references]) if references else rows
+        return Answers(
+            labels=self.labels,
+            before=self.logits["before"],
+            after=self.logits["after"],
+            references=given,
+            speakers=self.speakers(),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,73 +79,118 @@ class Evidence:
     test: Side | None
     scores: dict[str, Any]
     """JSON values for report.json."""
-    tests: list[dict[str, Any]]
+    report: AuditReport
+    """The tests, and the verdict that follows."""
     not_tested: list[str]
 
 
 def gather(
-    models: dict[str, EmotionModel], request: Request, rest: Rest, *, target: float | None, seed: int
+    models: dict[str, EmotionModel], request: Request, rest: Rest, *, method: str, target: float | None, seed: int
 ) -> Evidence:
-    """Score the models and make the tests.
+    """Score the models and audit the deletion, as far as answers alone allow.
 
     Args:
-        models: ``before``, ``after`` and perhaps ``retrained``.
+        models: ``before``, ``after`` and perhaps ``retrained`` and further references.
         request: what was asked for; its trained recordings are the forget set.
         rest: the other recordings.
+        method: what made the model after.
         target: loss the forget set should have come to, nats.
         seed: of the resampling.
     """
     forget = _side(models, request.corpus.select(request.trained))
     test = _side(models, rest.corpus.select(rest.rows("test")))
-    others = _non_members(models, request, rest, forget, seed=seed)
     if forget is None:
         raise ValueError("there is no forget set to gather evidence about")
-    scores: dict[str, Any] = {name: _scores(name, forget, others, test, request, seed=seed) for name in models}
+    pool = non_members(request, rest, forget.corpus, seed=seed)
+    others = None if pool is None else _side(models, pool)
+    shown = [name for name in ("before", "after", RETRAINED) if name in models]
+    scores: dict[str, Any] = {name: _scores(name, forget, others, test, seed=seed) for name in shown}
+    references = [name for name in models if name == RETRAINED or name.startswith(REFERENCE)]
+    waveforms = [request.waveforms[row] for row in request.trained]
+    rows, composite, saved = (None, 1, None) if references else saved_rows(models["before"], waveforms, request.scope)
+    sets = Sets(
+        forget=forget.answers(references, rows),
+        others=None if others is None else others.answers(references),
+        test=None if test is None else test.answers(references),
+        composite=composite,
+        saved=saved,
+    )
     missing: list[str] = []
-
-    after = bootstrap_values(forget.losses("after"), seed=seed)
-    tests = [loss_test(float(forget.losses("before").mean()), after, target)]
     if target is None:
         missing.append("Whether the loss came to rest at that of unheard recordings: the model carries no such loss.")
-    screen = None if others is None else _screen("after", forget, others, request, seed=seed)
-    if screen is None or others is None:
-        reason = _why_no_others(request, rest)
-        tests.append(untested(SCREEN_TEST, reason))
-        missing.append(f"Whether the forgotten recordings stand out from recordings never heard: {reason}.")
-    else:
-        tests.append(screen_test(screen, forgotten=len(forget.labels), others=len(others.labels)))
-        if tests[-1]["passed"] is None:
-            missing.append(f"Whether the forgotten recordings stand out: {tests[-1]['note']}.")
+    if others is None:
+        why = _why_no_others(request, rest)
+        missing.append(f"Whether the forgotten recordings stand out from recordings never heard: {why}.")
+    elif min(len(forget.labels), len(others.labels)) < MINIMUM_COUNT:
+        few = f"too few recordings to find anything ({len(forget.labels)} against {len(others.labels)})"
+        missing.append(f"Whether the forgotten recordings stand out: {few}.")
     if test is None:
-        reason = "the corpus holds no recording of the model's test speakers"
-        tests.append(untested(UTILITY_TEST, reason))
-        missing.append(f"Whether the model is as good as before on other people: {reason}.")
-        difference = None
-    else:
-        difference = bootstrap_difference(
-            "uar",
-            test.labels,
-            test.logits["after"].argmax(1),
-            test.logits["before"].argmax(1),
-            n_classes=len(models["before"].classes),
-            clusters=test.speakers(),
-            seed=seed,
-        )
-        tests.append(utility_test(difference))
-    if "retrained" not in models:
+        why = "the corpus holds no recording of the model's test speakers"
+        missing.append(f"Whether the model is as good as before on other people: {why}.")
+    if not references:
         missing.append("The comparison with a model retrained without these recordings: none was given.")
     for count, words in ((rest.unreadable, "could not be read"), (rest.unlabelled, "have no emotion the model knows")):
         if count:
             missing.append(f"{count} recordings of the corpus that {words}; they were left out.")
     missing += NEVER_TESTED
-    scores["difference"] = None if difference is None else {"test_uar": asdict(difference)}
-    return Evidence(forget=forget, others=others, test=test, scores=scores, tests=tests, not_tested=missing)
+    report = judge(
+        sets,
+        target=target,
+        method=method,
+        probes=[record_item(models["after"], waveforms)],
+        not_tested=missing,
+        informed=False,
+        seed=seed,
+    )
+    scores["difference"] = (
+        None if test is None else {"test_uar": asdict(_difference(test, len(models["before"].classes), seed))}
+    )
+    return Evidence(forget=forget, others=others, test=test, scores=scores, report=report, not_tested=missing)
+
+
+def matched_rows(forget_set: Corpus, pool: Corpus, *, seed: int) -> IntArray:
+    """Rows of a pool that match a forget set: the same speaker and emotion where there are any, else the same emotion,
+    and about the same duration. Recordings with an emotion that the pool lacks get no match."""
+    emotions, offered = (np.array([str(name) for name in corpus.emotions]) for corpus in (forget_set, pool))
+    people, known = (
+        np.array([str(name) for name in corpus.table["speaker"].to_list()]) for corpus in (forget_set, pool)
+    )
+    own = np.array([f"{one}\0{emotion}" for one, emotion in zip(people, emotions, strict=True)])
+    theirs = np.array([f"{one}\0{emotion}" for one, emotion in zip(known, offered, strict=True)])
+    seconds, lengths = forget_set.seconds(), pool.seconds()
+    near = np.isin(own, theirs)
+    chosen = []
+    for rows, wanted, there in ((near, own, theirs), (~near & np.isin(emotions, offered), emotions, offered)):
+        if rows.any():
+            chosen.append(match_non_members(seconds[rows], wanted[rows], lengths, there, seed=seed))
+    # one that several share would count more than once and make the tests look surer than they are
+    return np.unique(np.concatenate(chosen)) if chosen else np.empty(0, np.int64)
+
+
+def non_members(request: Request, rest: Rest, forget_set: Corpus, *, seed: int) -> Corpus | None:
+    """Recordings that no model was trained on, matched with the forget set; None where there are none."""
+    pool = rest.corpus.select(rest.rows("test" if request.scope == "speaker" else "heldout"))
+    if not len(pool):
+        return None
+    rows = matched_rows(forget_set, pool, seed=seed)
+    return pool.select(rows) if len(rows) else None
+
+
+def _difference(test: Side, classes: int, seed: int) -> Interval:
+    """The paired change in UAR on the test speakers."""
+    return bootstrap_difference(
+        "uar",
+        test.labels,
+        test.logits["after"].argmax(1),
+        test.logits["before"].argmax(1),
+        n_classes=classes,
+        clusters=test.speakers(),
+        seed=seed,
+    )
 
 
 def _side(models: dict[str, EmotionModel], corpus: Corpus) -> Side | None:
     """Logits of every model on some recordings; None where there are none."""
-    from affekt.training import with_classes
-
     if not len(corpus):
         return None
     first = next(iter(models.values()))
@@ -153,34 +205,7 @@ def _side(models: dict[str, EmotionModel], corpus: Corpus) -> Side | None:
     return Side(corpus=corpus, labels=corpus.labels(), logits=logits)
 
 
-def _non_members(
-    models: dict[str, EmotionModel], request: Request, rest: Rest, forget: Side | None, *, seed: int
-) -> Side | None:
-    """Recordings that no model was trained on, matched with the forget set in emotion and duration."""
-    pool = rest.rows("test" if request.scope == "speaker" else "heldout")
-    if forget is None or not pool:
-        return None
-    corpus = rest.corpus.select(pool)
-    labels = corpus.labels()
-    known = np.isin(forget.labels, labels)
-    if not known.any():
-        return None
-    matched = match_non_members(
-        forget.corpus.seconds()[known], forget.labels[known], corpus.seconds(), labels, seed=seed
-    )
-    # a recording that several share would count more than once and make the screen look surer than it is
-    return _side(models, corpus.select(np.unique(matched)))
-
-
-def _screen(name: str, forget: Side, others: Side, request: Request, *, seed: int) -> OverForgetting:
-    """The screen; strangers are resampled by person when a whole person goes."""
-    clusters = others.speakers() if request.scope == "speaker" else None
-    return over_forgetting(forget.losses(name), others.losses(name), non_member_clusters=clusters, seed=seed)
-
-
-def _scores(
-    name: str, forget: Side, others: Side | None, test: Side | None, request: Request, *, seed: int
-) -> dict[str, Any]:
+def _scores(name: str, forget: Side, others: Side | None, test: Side | None, *, seed: int) -> dict[str, Any]:
     """Everything measured of one model, as JSON values."""
     hits = int((forget.logits[name].argmax(1) == forget.labels).sum())
     losses = forget.losses(name)
@@ -198,7 +223,8 @@ def _scores(
         unheard = others.losses(name)
         result["never_heard_loss"] = asdict(bootstrap_values(unheard, clusters=others.speakers(), seed=seed))
         result["never_heard_loss_quantiles"] = _quantiles(unheard)
-        result["screen"] = asdict(_screen(name, forget, others, request, seed=seed))
+        screen = over_forgetting(losses, unheard, non_member_clusters=others.speakers(), seed=seed)
+        result["screen"] = asdict(screen)
     if test is not None:
         speakers = test.corpus.table["speaker"].to_list()
         result["test"] = score_logits(

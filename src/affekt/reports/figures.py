@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from affekt.reports.verdict import MINIMUM_COUNT
+from affekt.metrics.deletion_rules import MINIMUM_COUNT
 from affekt.types import FloatArray
 
 __all__ = ["PALETTE", "Bar", "Point", "Strip", "bar_figure", "loss_figure", "scatter_figure"]

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from affekt.reports.evidence import Evidence
+from affekt.metrics.deletion_rules import LOSS, MINIMUM_COUNT, PERMUTATION, RECORD, RELATIVE, SCREEN, UTILITY
 from affekt.reports.figures import PALETTE, Bar, Strip, bar_figure, loss_figure
 from affekt.reports.pages import plot, render
-from affekt.reports.verdict import LOSS_TEST, MINIMUM_COUNT, SCREEN_TEST, UAR_MARGIN, UTILITY_TEST
+
+if TYPE_CHECKING:
+    from affekt.reports.evidence import Evidence
 
 __all__ = ["NOT_CLAIMED", "forget_page"]
 
@@ -28,9 +30,10 @@ _EXPLANATION = {
     "EXACT": "The new model is the one that training on everything but these recordings gives, so they had no part in "
     "what it learned.",
     "APPROXIMATE_TESTED": "The model was changed so that it treats these recordings like speech it has never heard. "
-    "All three tests below agree. This is evidence, not proof.",
-    "APPROXIMATE_WEAK_EVIDENCE": "The model was changed and no test speaks against it, but at least one test could not "
-    "be made. Read what was not tested before relying on this.",
+    "The tests below that can clear a model agree. This is evidence, not proof.",
+    "APPROXIMATE_WEAK_EVIDENCE": "The model was changed and no test speaks against it, but not every test that can "
+    "clear a model could be made: that takes 19 or more models that never heard the recordings. Read what was not "
+    "tested before relying on this.",
     "FAILED_UNDER_FORGOTTEN": "The tests found these recordings still better known to the model than speech it has "
     "never heard, so someone could tell that they were in its training. Do not answer the request with this model; "
     "retrain, or try other settings.",
@@ -60,13 +63,16 @@ _SIDES = {
 }
 _NAMES = {"before": "Before", "after": "After", "retrained": "Retrained"}
 _QUESTIONS = {
-    LOSS_TEST: "Is the model as unsure about the forgotten recordings as about recordings it never learned?",
-    SCREEN_TEST: "Do the forgotten recordings stand out beside recordings never heard?",
-    UTILITY_TEST: "Is the model still as good for other people?",
+    PERMUTATION: "Does the model stand out among models that never heard the recordings?",
+    RELATIVE: "Is it nearer to those models than the model before?",
+    RECORD: "Does the model still keep a record of the recordings?",
+    LOSS: "Is the model as unsure about the forgotten recordings as about recordings it never learned?",
+    SCREEN: "Do the forgotten recordings stand out beside recordings never heard?",
+    UTILITY: "Is the model still as good for other people?",
 }
 
 
-def forget_page(content: Mapping[str, Any], evidence: Evidence | None) -> str:
+def forget_page(content: Mapping[str, Any], evidence: "Evidence | None") -> str:
     """The page.
 
     Args:
@@ -103,8 +109,16 @@ def forget_page(content: Mapping[str, Any], evidence: Evidence | None) -> str:
         loss_caption=loss_caption,
         bars_plot=bars_plot and plot(bars_plot),
         bars_caption=bars_caption,
-        tests=[_test(test) for test in content["tests"]],
-        notes=[f"{test['test'].capitalize()}: {test['note']}." for test in content["tests"] if test["note"]],
+        tests=[_test(test) for test in content["tests"] if test["estimate"] is not None],
+        notes=[
+            f"{test['test'][0].upper()}{test['test'][1:]}: {test['note']}."
+            for test in content["tests"]
+            if test["note"] and test["estimate"] is not None
+        ],
+        unmade=[f"{test['test']} ({test['note']})" for test in content["tests"] if test["estimate"] is None],
+        tier=content["tier"],
+        references=content["references"],
+        selection=_selection(content),
         meaning=_meaning(content),
         not_tested=content["not_tested"],
         not_claimed=NOT_CLAIMED,
@@ -158,7 +172,7 @@ def _forgotten(content: Mapping[str, Any]) -> str:
     )
 
 
-def _loss_plot(content: Mapping[str, Any], evidence: Evidence) -> tuple[str, str]:
+def _loss_plot(content: Mapping[str, Any], evidence: "Evidence") -> tuple[str, str]:
     strips = [
         Strip(label="These recordings, before forgetting", losses=evidence.forget.losses("before"), colour=PALETTE[0]),
         Strip(label="These recordings, after forgetting", losses=evidence.forget.losses("after"), colour=PALETTE[1]),
@@ -257,25 +271,42 @@ def _measures(content: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _test(test: Mapping[str, Any]) -> dict[str, str]:
     """A row of the table of tests."""
-    marks = {True: ("good", "passed"), False: ("bad", f"failed: {test['failure']}"), None: ("open", "not tested")}
+    marks = {True: ("good", "passed"), False: ("bad", f"failed: {test['failure']}"), None: ("open", "open")}
     mark, result = marks[test["passed"]]
-    found = "–"
-    if test["estimate"] is not None:
-        low, high = test["interval"]
-        write = points if test["test"] == UTILITY_TEST else number
-        found = f"{write(test['estimate'])} ({span(low, high, write)})"
-    wanted = {
-        LOSS_TEST: test["criterion"],
-        SCREEN_TEST: "AUC not clearly above or below 0.5",
-        UTILITY_TEST: f"lower limit of the change above −{100 * UAR_MARGIN:.0f} points",
-    }[test["test"]]
+    write = points if test["test"] == UTILITY else number
+
+    def cell(value: float | None) -> str:
+        if value is None:
+            return "–"
+        return f"{value:.0f}" if test["test"] == RECORD else write(value)
+
+    beside = test["references"]
+    band = "" if beside is None else span(beside["low"], beside["high"], write)
     return {
-        "question": _QUESTIONS[test["test"]],
-        "found": found,
-        "wanted": (wanted or "–") if test["criterion"] else "–",
+        "question": _QUESTIONS.get(test["test"], test["test"][0].upper() + test["test"][1:]),
+        "unit": "" if test["test"] in (UTILITY, RECORD) else test["unit"].partition(";")[0],
+        "before": "" if test["test"] == UTILITY else cell(test["before"]),
+        "after": cell(test["estimate"]),
+        "interval": "" if test["interval"] is None else span(test["interval"][0], test["interval"][1], write),
+        "references": cell(test["retrained"] if beside is None else beside["mean"]),
+        "band": band,
+        "wanted": test["criterion"] or "–",
         "mark": mark,
         "result": result,
     }
+
+
+def _selection(content: Mapping[str, Any]) -> str:
+    """That the method was chosen by the tests that are shown, if it was."""
+    attempts = content["attempts"]
+    if len(attempts) < 2:
+        return ""
+    tried = "; ".join(f"{one['method']}: {one['verdict']}" for one in attempts)
+    return (
+        f"{len(attempts)} methods were tried, in an order declared beforehand, until the tests of one did not fail: "
+        f"{tried}. What is shown is {content['method']['name']}, kept for these very tests. That is a selection: with "
+        "several tries, one may pass by luck."
+    )
 
 
 def _meaning(content: Mapping[str, Any]) -> list[str]:

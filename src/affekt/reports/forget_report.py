@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,14 +10,16 @@ from affekt.corpora import Corpus
 from affekt.encoders import chosen_cache
 from affekt.errors import ConfigError, DataError
 from affekt.files import check_new_folder, new_folder, write_json, write_text
+from affekt.metrics.deletion_rules import MINIMUM_COUNT, RULES, SUCCESS, TESTS, VERDICTS, Tier
 from affekt.models import EmotionModel, tensor_digest
-from affekt.reports.evidence import Evidence, gather
+from affekt.reports.audit_model_report import read_references
+from affekt.reports.evidence import REFERENCE, RETRAINED, Evidence, gather
 from affekt.reports.forget_page import forget_page
 from affekt.reports.request import Request, Rest, read_request, read_training, rest_of, retained_data
-from affekt.reports.verdict import MINIMUM_COUNT, SUCCESS, TESTS, VERDICTS, untested, verdict
 from affekt.training import Progress, run_record
 from affekt.types import PathLike
 from affekt.unlearning import DEFAULT_METHOD, METHODS, ForgetResult, Needs, Retained, forget, method_config
+from affekt.unlearning.audit_items import deciding
 from affekt.unlearning.auto import candidates
 from affekt.unlearning.drift import spent
 from affekt.unlearning.erasing import erased_record
@@ -31,7 +33,7 @@ class ForgetReport:
     """What a deletion did, and where the report about it is."""
 
     verdict: str
-    """One of ``affekt.reports.verdict.VERDICTS``."""
+    """One of ``affekt.reports.VERDICTS``."""
     content: dict[str, Any]
     """The content of report.json."""
     report_path: Path
@@ -71,21 +73,26 @@ class _Attempt:
     result: ForgetResult
     evidence: Evidence
     target: float | None
-    verdict: str
 
     @property
-    def failures(self) -> int:
-        """How many tests failed."""
-        return sum(test["passed"] is False for test in self.evidence.tests)
+    def verdict(self) -> str:
+        """That of its audit."""
+        return self.evidence.report.verdict
+
+    @property
+    def failed(self) -> list[str]:
+        """The tests it failed."""
+        return [item.test for item in self.evidence.report.items if item.passed is False]
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values."""
         return {
             "method": self.name,
+            "tier": self.evidence.report.tier,
             "verdict": self.verdict,
             "stopped": self.result.log.stopped,
             "seconds": self.result.seconds,
-            "failed_tests": [test["test"] for test in self.evidence.tests if test["passed"] is False],
+            "failed_tests": self.failed,
         }
 
 
@@ -114,11 +121,12 @@ def forget_with_report(
         speaker: forget all of one speaker ...
         utterances: ... or these utterances.
         method: a key of ``affekt.unlearning.METHODS``; or ``auto``, which tries the forget-only methods that what
-            training saved allows, in the order of :func:`affekt.unlearning.auto.candidates`, until the tests of one
-            do not fail, and lists every attempt in the report.
+            training saved allows, in the order of :func:`affekt.unlearning.auto.candidates`, until the audit of one
+            does not fail, and lists every attempt in the report.
         settings: settings of the method that differ from its defaults; ``attack`` may be a mapping.
         seed: everything random flows from it.
-        retrained: directory of a model trained without the requested recordings, to stand beside.
+        retrained: directory of a model trained without the requested recordings, or a folder of such directories, to
+            stand beside; four or more make it an audit of tier T1.
         progress: called as the work goes on.
 
     Raises:
@@ -142,7 +150,7 @@ def forget_with_report(
             "expected; train one with emotions = true."
         )
     request, others = read_request(before, corpus, speaker=speaker, utterances=utterances)
-    reference = None if retrained is None else _reference(retrained, before, request)
+    references = () if retrained is None else _references(retrained, before, request)
     training = read_training(model)
 
     tried: list[_Attempt] = []
@@ -169,18 +177,17 @@ def forget_with_report(
             tell("measuring", 2, 4)
             rest = rest or rest_of(before, others)
             models = {"before": before, "after": result.model}
-            models |= {} if reference is None else {"retrained": reference}
-            evidence = gather(models, request, rest, target=target, seed=seed)
-            said = verdict(evidence.tests, method=name, trained=len(request.trained))
-            tried.append(_Attempt(name=name, result=result, evidence=evidence, target=target, verdict=said))
-            if said in SUCCESS:
+            models |= {RETRAINED if not n else f"{REFERENCE} {n}": one for n, one in enumerate(references)}
+            evidence = gather(models, request, rest, method=name, target=target, seed=seed)
+            tried.append(_Attempt(name=name, result=result, evidence=evidence, target=target))
+            if tried[-1].verdict in SUCCESS:
                 break
     # when every attempt failed, the one that failed fewest tests; the first of these
-    chosen = min(tried, key=lambda one: (one.verdict not in SUCCESS, one.failures), default=None)
+    chosen = min(tried, key=lambda one: (one.verdict not in SUCCESS, len(one.failed)), default=None)
     name = chosen.name if chosen is not None else (DEFAULT_METHOD if method == AUTO else method)
     evidence_found = None if chosen is None else chosen.evidence
     target_found = None if chosen is None else chosen.target
-    found = verdict([], method=name, trained=0) if chosen is None else chosen.verdict
+    found = "NOT_APPLICABLE" if chosen is None else chosen.verdict
     after = before
     if chosen is not None and isinstance(chosen.result.model, EmotionModel):
         after = chosen.result.model
@@ -195,14 +202,23 @@ def forget_with_report(
         if after is before:
             after = EmotionModel.from_pretrained(model)
         after.erasure = erasure
-    nothing = [untested(test, "there was nothing to forget") for test in TESTS]
-    tests = nothing if evidence_found is None else evidence_found.tests
+    if evidence_found is None:
+        items = [replace(item, note="there was nothing to forget") for item in deciding([], "T0")]
+    else:
+        items = list(evidence_found.report.items)
+    report = None if evidence_found is None else evidence_found.report
+    tier: Tier = "T0" if report is None else report.tier
     tell("writing the report", 3, 4)
     content: dict[str, Any] = {
         "format": "affekt-forget-report",
-        "format_version": 1,
+        "format_version": 2,
+        "rules": RULES,
         "verdict": found,
         "verdict_in_words": VERDICTS[found],
+        "tier": tier,
+        "references": 0 if report is None else report.references,
+        "reference_kind": "" if report is None else report.reference_kind,
+        "saved_rows": None if report is None or report.saved is None else report.saved._asdict(),
         "request": _request_json(request),
         "method": _method_json(name, asdict(config), None if chosen is None else chosen.result, seed=seed),
         "attempts": [attempt.to_json() for attempt in tried],
@@ -218,7 +234,8 @@ def forget_with_report(
         "drift": _drift_json(after),
         "target_loss": target_found,
         "chance": 1.0 / len(before.classes),
-        "tests": tests,
+        "tests": [item.to_json() for item in items if item.test in TESTS[tier]],
+        "shown": [item.to_json() for item in items if item.test not in TESTS[tier]],
         "scores": None if evidence_found is None else evidence_found.scores,
         "not_tested": ["Everything: there was nothing to forget."]
         if evidence_found is None
@@ -249,26 +266,31 @@ def forget_with_report(
     return ForgetReport(verdict=found, content=content, report_path=out / "report.html")
 
 
-def _reference(path: PathLike, model: EmotionModel, request: Request) -> EmotionModel:
-    """The retrained model.
+def _references(path: PathLike, model: EmotionModel, request: Request) -> tuple[EmotionModel, ...]:
+    """The retrained models.
 
     Raises:
-        DataError: it has other classes, or was itself trained on requested recordings.
+        DataError: one has other classes, or was itself trained on requested recordings, or is there twice.
     """
-    reference = EmotionModel.from_pretrained(path)
-    if reference.classes != model.classes:
-        raise DataError(
-            f"the retrained model has the classes {', '.join(reference.classes)}; {', '.join(model.classes)} were "
-            "expected, in this order; retrain with the same classes."
-        )
-    if reference.erasure is not None:
-        heard = sum(reference.erasure.side(waveform) == "train" for waveform in request.waveforms)
-        if heard:
+    references = read_references(path)
+    for reference in references:
+        if reference.classes != model.classes:
             raise DataError(
-                f"the retrained model was itself trained on {heard} of the requested recordings; a model that never "
-                "heard them was expected; retrain without them."
+                f"the retrained model has the classes {', '.join(reference.classes)}; {', '.join(model.classes)} were "
+                "expected, in this order; retrain with the same classes."
             )
-    return reference
+        if reference.erasure is not None:
+            heard = sum(reference.erasure.side(waveform) == "train" for waveform in request.waveforms)
+            if heard:
+                raise DataError(
+                    f"the retrained model was itself trained on {heard} of the requested recordings; a model that "
+                    "never heard them was expected; retrain without them."
+                )
+    if len({tensor_digest(reference) for reference in references}) < len(references):
+        raise DataError(
+            "a retrained model is there twice; different models were expected; train each with another seed."
+        )
+    return references
 
 
 def _request_json(request: Request) -> dict[str, Any]:
@@ -355,8 +377,11 @@ def _quality_line(content: Mapping[str, Any]) -> str:
 
 
 def _tests_line(content: Mapping[str, Any]) -> str:
-    words = {True: "passed", False: "failed", None: "not tested"}
-    return "Tests: " + "; ".join(f"{test['test']}: {words[test['passed']]}" for test in content["tests"]) + "."
+    words = {True: "passed", False: "failed", None: "open"}
+    made = [test for test in content["tests"] if test["estimate"] is not None]
+    told = "; ".join(f"{test['test']}: {words[test['passed']]}" for test in made) or "none could be made"
+    count = len(content["tests"]) - len(made)
+    return f"Tests (tier {content['tier']}): {told}" + (f"; {count} not made." if count else ".")
 
 
 def _attempts_line(content: Mapping[str, Any]) -> list[str]:
@@ -364,7 +389,8 @@ def _attempts_line(content: Mapping[str, Any]) -> list[str]:
     if len(attempts) < 2:
         return []
     tried = "; ".join(f"{one['method']}: {one['verdict']}" for one in attempts)
-    return [f"Methods tried, in their declared order: {tried}."]
+    kept = content["method"]["name"]
+    return [f"Methods tried, in their declared order: {tried}. {kept} was kept for its tests, which is a selection."]
 
 
 def _drift_json(model: EmotionModel) -> dict[str, Any] | None:

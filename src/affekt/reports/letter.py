@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any, Final
 
+from affekt.metrics.deletion_rules import LOSS, PERMUTATION, RELEARNING, SCREEN, UTILITY
 from affekt.reports.pages import render
 from affekt.reports.request_details import NOT_STATED, RequestDetails
-from affekt.reports.verdict import LOSS_TEST, SCREEN_TEST, UTILITY_TEST
 
 __all__ = ["letter_html", "letter_text"]
 
@@ -46,11 +46,15 @@ _OUTCOME: Final = {
     ),
 }
 _CHECKED: Final = {
-    LOSS_TEST: "whether the program is as unsure about your recordings as about ones it never learned from",
-    SCREEN_TEST: "whether your recordings stand out from those of people it has never heard",
-    UTILITY_TEST: "whether the program still works for everybody else",
+    LOSS: "whether the program is as unsure about your recordings as about ones it never learned from",
+    SCREEN: "whether your recordings stand out from those of people it has never heard",
+    UTILITY: "whether the program still works for everybody else",
+    PERMUTATION: "whether the program differs from ones that were never given your recordings",
+    RELEARNING: "whether what it knew of them comes back when it learns something else",
 }
 _ANSWER: Final = {True: "Yes, as far as we can tell.", False: "No.", None: "We could not test this."}
+_DANGERS: Final = (SCREEN, PERMUTATION, RELEARNING)
+"""Tests whose good answer is no."""
 _STANDS_OUT: Final = {True: "No, as far as we can tell.", False: "Yes.", None: "We could not test this."}
 
 _PLACES: Final = {
@@ -127,8 +131,7 @@ def _content(predicate: Mapping[str, Any], details: RequestDetails) -> dict[str,
     ]
     known = [f"{name}: {value}" for name, value in facts if value not in ("", NOT_STATED)]
     tested = [
-        f"We asked {_CHECKED[piece['test']]}. "
-        + (_STANDS_OUT if piece["test"] == SCREEN_TEST else _ANSWER)[piece["pass"]]
+        f"We asked {_CHECKED[piece['test']]}. " + (_STANDS_OUT if piece["test"] in _DANGERS else _ANSWER)[piece["pass"]]
         for piece in predicate["evidence"]
         if piece["test"] in _CHECKED
     ]

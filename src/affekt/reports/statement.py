@@ -9,16 +9,26 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import date
+from pathlib import Path
 from typing import Any, Final
 
 from affekt.errors import DataError
-from affekt.models.digest import strict_json
+from affekt.metrics.deletion_rules import RULES, VERDICTS
+from affekt.models.digest import file_digest, strict_json
 from affekt.reports.commitment import KEY_BYTES
-from affekt.reports.flags import RULES
 from affekt.reports.request_details import GROUNDS, NOT_STATED, ScopeMap
-from affekt.reports.verdict import VERDICTS
+from affekt.types import PathLike
 
-__all__ = ["PREDICATE_TYPE", "STATEMENT", "STATEMENT_TYPE", "SUBJECT", "faults", "read_payload", "write_payload"]
+__all__ = [
+    "PREDICATE_TYPE",
+    "STATEMENT",
+    "STATEMENT_TYPE",
+    "SUBJECT",
+    "faults",
+    "files_of",
+    "read_payload",
+    "write_payload",
+]
 
 STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE: Final = "urn:affekt:unlearning-report:v1"
@@ -147,6 +157,7 @@ _PREDICATE: Final = {
     },
     "environment": {"affekt": _text, "code_sha256": _sha256, "python": _text, "platform": _text, "packages": _scalars},
     "rules": _either(RULES),
+    "tier": _either("T0", "T1"),
     "evidence": [
         {
             "test": _text,
@@ -177,6 +188,14 @@ STATEMENT: Final[Mapping[str, Any]] = {
     "predicate": _PREDICATE,
 }
 """Field -> what may stand there: a check, a table of fields, a list of one shape, or a shape or null."""
+
+
+def files_of(folder: PathLike) -> dict[str, str]:
+    """Name -> SHA-256 of the files of a model directory that a statement covers; the model card is not one."""
+    folder = Path(folder)
+    fixed = [folder / name for name in ("config.json", "model.safetensors", "report.html", "report.json", "run.json")]
+    files = [*fixed, *sorted((folder / "erasure").rglob("*"))]
+    return {file.relative_to(folder).as_posix(): file_digest(file) for file in files if file.is_file()}
 
 
 def write_payload(statement: Mapping[str, Any]) -> bytes:

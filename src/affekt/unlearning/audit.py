@@ -10,18 +10,19 @@ from torch import Tensor
 from affekt.corpora import Corpus
 from affekt.errors import DataError
 from affekt.metrics import collateral_damage, cross_entropy, phi
+from affekt.metrics.deletion_rules import LEAST_REFERENCES, RECORD, Tier
 from affekt.models import EmotionModel, tensor_digest
 from affekt.training import FeatureStore, predict_rows, with_classes
 from affekt.types import FloatArray, IntArray
-from affekt.unlearning.audit_answers import Answers, Sets
-from affekt.unlearning.audit_items import Item, Tier
-from affekt.unlearning.audit_judge import LEAST_REFERENCES, AuditReport, judge
+from affekt.unlearning.audit_answers import Answers, SavedRows, Sets
+from affekt.unlearning.audit_ensembles import EnsembleEvidence, ensemble_evidence
+from affekt.unlearning.audit_items import Item
+from affekt.unlearning.audit_judge import AuditReport, judge
 from affekt.unlearning.audit_population import speaker_numbers
 from affekt.unlearning.audit_probes import Probed, can_be_probed, probe_items, probed
 
-__all__ = ["RECORD", "audit"]
+__all__ = ["audit", "record_item", "saved_rows"]
 
-RECORD = "the record of the model after"
 _PUBLIC = 300
 _NEAR = 150
 
@@ -35,6 +36,8 @@ def audit(
     test: Corpus | None = None,
     near: Corpus | None = None,
     references: Sequence[EmotionModel] = (),
+    heard: Sequence[EmotionModel] = (),
+    unlearned: Sequence[EmotionModel] = (),
     scope: Literal["speaker", "utterances"] = "utterances",
     tier: Tier | None = None,
     target: float | None = None,
@@ -51,6 +54,9 @@ def audit(
         near: recordings that stay, to look for damage near the forget set.
         references: models that never heard the forget set. Without any, the out-of-fold rows that erasure-ready
             training saved in the model before serve, if there are four repeats or more.
+        heard: other models that were trained on the forget set, for online LiRA; four or more.
+        unlearned: other models that were trained on the forget set and made to forget it, for what only many models
+            can show (U-LiRA, KLOM, forgetting quality, certified epsilon); four or more, with eight references or more.
         scope: whether all of a speaker went or some utterances.
         tier: T0 without references, T1 with; None is the highest there is.
         target: mean loss the forget set should have come to, nats; decides at T0.
@@ -61,39 +67,59 @@ def audit(
 
     Raises:
         ConfigError: T1 with fewer than four references.
-        DataError: classes differ, or a reference was trained on the forget set, or is there twice.
+        DataError: classes differ, a reference was trained on the forget set, a model is there twice, or there are too
+            few of a kind.
     """
-    for name, model in (("model after", after), *(("reference", model) for model in references)):
+    groups = {"reference": references, "model that heard them": heard, "unlearned model": unlearned}
+    many = [(name, model) for name, models in groups.items() for model in models]
+    for name, model in (("model after", after), *many):
         if model.classes != before.classes:
             raise DataError(
                 f"the {name} has the classes {', '.join(model.classes)}; {', '.join(before.classes)} were expected, in "
                 "this order; audit models of the same classes."
             )
     own = {tensor_digest(before), tensor_digest(after)}
-    seen = [tensor_digest(model) for model in references]
+    seen = [tensor_digest(model) for _, model in many]
     if own & set(seen) or len(set(seen)) < len(seen):
         raise DataError(
-            "a reference model is one of the audited models, or is there twice; different models that never heard the "
-            "recordings were expected; leave it out."
+            "a reference model is one of the audited models, or a model is there twice; different models were "
+            "expected, and references that never heard the recordings; leave it out."
+        )
+    if 0 < len(heard) < LEAST_REFERENCES or 0 < len(unlearned) < LEAST_REFERENCES:
+        raise DataError(
+            f"there are too few models (got {len(heard)} that heard the recordings and {len(unlearned)} unlearned "
+            f"ones); {LEAST_REFERENCES} or more of a kind were expected, or none; give more."
+        )
+    if unlearned and len(references) < 2 * LEAST_REFERENCES:
+        raise DataError(
+            f"unlearned models have too few references to stand beside (got {len(references)}); {2 * LEAST_REFERENCES} "
+            "or more models that never heard the recordings were expected, half of them for the null; give more."
         )
     reader = _Reader(before, tuple(references))
     waveforms = [forget_set.load(row, sample_rate=before.config.sample_rate) for row in range(len(forget_set))]
-    for model in references:
-        if model.erasure is not None:
-            heard = sum(model.erasure.side(waveform) == "train" for waveform in waveforms)
-            if heard:
-                raise DataError(
-                    f"a reference model was trained on {heard} of the recordings; models that never heard them were "
-                    "expected; retrain it without them, or leave it out."
-                )
-    rows, composite = (None, 1) if references else _saved_rows(before, waveforms, scope)
+    for name, model in many:
+        if model.erasure is None or not any(model.erasure.commitments.values()):
+            continue
+        count = sum(model.erasure.side(waveform) == "train" for waveform in waveforms)
+        if name == "reference" and count:
+            raise DataError(
+                f"a reference model was trained on {count} of the recordings; models that never heard them were "
+                "expected; retrain it without them, or leave it out."
+            )
+        if name == "model that heard them" and count < len(waveforms):
+            raise DataError(
+                f"a model that should have heard the recordings was trained on {count} of {len(waveforms)}; models "
+                "trained on all of them were expected; train it with them, or leave it out."
+            )
+    rows, composite, saved = (None, 1, None) if references else saved_rows(before, waveforms, scope)
     sets = Sets(
         forget=reader.answers(forget_set, after, rows=rows),
         others=None if others is None or not len(others) else reader.answers(others, after),
         test=None if test is None or not len(test) else reader.answers(test, after),
         composite=composite,
+        saved=saved,
     )
-    items = [_record(after, waveforms)]
+    items = [record_item(after, waveforms)]
     missing = []
     public = test if test is not None and len(test) else others
     if tier != "T0" and sets.count >= LEAST_REFERENCES:
@@ -106,12 +132,30 @@ def audit(
             items += _collateral(reader, after, near, forget_set)
     if not references:
         missing.append("Anything beside whole models retrained without the recordings: none were given.")
-    missing += [
-        "Attackers with many models trained with each recording and then made to forget it (U-LiRA); see tier T3.",
-        "Whether the model before, or a copy of it, is still somewhere: whoever has both models sees the difference.",
-    ]
-    report = judge(sets, tier=tier, target=target, probes=items, not_tested=missing, seed=seed)
+    inside = np.stack([reader.logits(model, forget_set) for model in heard]) if heard else None
+    if sets.count >= LEAST_REFERENCES and tier != "T0" and inside is None:
+        missing.append("Attackers with models trained with the recordings (online LiRA): none were given.")
+    if not unlearned:
+        missing.append(
+            "Attackers with many models trained with each recording and then made to forget it (U-LiRA); see tier T3."
+        )
+    missing.append(
+        "Whether the model before, or a copy of it, is still somewhere: whoever has both models sees the difference."
+    )
+    report = judge(sets, tier=tier, target=target, trained=inside, probes=items, not_tested=missing, seed=seed)
+    if unlearned and sets.forget.references is not None:
+        report = replace(report, ensemble=_ensemble(reader, (after, *unlearned), forget_set, sets.forget, seed=seed))
     return replace(report, losses=_losses(sets))
+
+
+def _ensemble(
+    reader: "_Reader", unlearned: Sequence[EmotionModel], forget_set: Corpus, answers: Answers, *, seed: int
+) -> EnsembleEvidence:
+    """What only many models can show; half of the references are the null."""
+    assert answers.references is not None
+    tables = [reader.logits(model, forget_set) for model in unlearned], answers.references
+    first, second = (np.stack([phi(logits, answers.labels) for logits in table]) for table in tables)
+    return ensemble_evidence(first, second, seed=seed)
 
 
 @dataclass
@@ -158,19 +202,21 @@ class _Reader:
         )
 
 
-def _saved_rows(
+def saved_rows(
     model: EmotionModel, waveforms: Sequence[FloatArray], scope: Literal["speaker", "utterances"]
-) -> tuple[FloatArray | None, int]:
-    """Out-of-fold logits (R, n, C) saved in a model, and of how many models each row of them is made."""
+) -> tuple[FloatArray | None, int, SavedRows | None]:
+    """Out-of-fold logits (R, n, C) saved in a model, of how many models each row of them is made, and where from."""
     if model.erasure is None or model.erasure.statistics is None:
-        return None, 1
+        return None, 1, None
     saved, rule = model.erasure.statistics, "across" if scope == "speaker" else "within"
     found = saved.teachers([model.erasure.commitment(waveform) for waveform in waveforms], rule)  # type: ignore[arg-type]
     if found is None or found.shape[1] < LEAST_REFERENCES or not bool(found.isfinite().all()):
-        return None, 1
+        return None, 1, None
+    folds = saved.fold_counts.get(rule, 0)  # type: ignore[call-overload]
     # a speaker is in one fold of speakers, so one model speaks for all of the speaker's recordings
-    composite = 1 if scope == "speaker" else max(2, len(saved.folds) or 5)
-    return np.asarray(found.double().numpy().transpose(1, 0, 2)), composite
+    composite = 1 if scope == "speaker" else max(2, folds or len(saved.folds) or 5)
+    rows = np.asarray(found.double().numpy().transpose(1, 0, 2))
+    return rows, composite, SavedRows(rule, folds, len(rows))
 
 
 def _losses(sets: Sets) -> dict[str, FloatArray]:
@@ -186,22 +232,14 @@ def _losses(sets: Sets) -> dict[str, FloatArray]:
     return found
 
 
-def _record(after: EmotionModel, waveforms: Sequence[FloatArray]) -> Item:
+def record_item(after: EmotionModel, waveforms: Sequence[FloatArray]) -> Item:
     """Whether the model after still says that it was trained on the recordings."""
     record = after.erasure
     if record is None or not any(record.commitments.values()):
         return Item(test=RECORD, tier="T0", estimate=None, note="the model after keeps no record of its recordings")
     rows = set() if record.statistics is None else set(record.statistics.names)
     named = [record.side(waveform) is not None or record.commitment(waveform) in rows for waveform in waveforms]
-    return Item(
-        test=RECORD,
-        tier="T0",
-        estimate=float(sum(named)),
-        unit="recordings it still names",
-        criterion="0",
-        passed=not any(named),
-        failure="under-forgotten" if any(named) else None,
-    )
+    return Item.judged(RECORD, "T0", float(sum(named)), criterion="0", unit="recordings it still names")
 
 
 def _probes(
@@ -251,11 +289,12 @@ def _collateral(reader: _Reader, after: EmotionModel, near: Corpus, forget_set: 
     gold = np.stack([phi(logits, answers.labels) for logits in answers.references])
     first, second = (collateral_damage(table, gold, groups, clusters=answers.speakers) for table in tables)
     return [
-        Item.of(
+        Item.shown(
             f"collateral damage: {name}",
             "T1",
             found.gap,
             before=first[name].gap.estimate,
+            retrained=found.floor,
             unit="mean distance of phi to the references",
             power=f"references among themselves: {found.floor:.3f}; {found.utterances} recordings",
         )

@@ -6,14 +6,27 @@ erasure-ready training saves: a row there is made of several fold models, each o
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from affekt.errors import ShapeError
 from affekt.metrics import Beside, beside
+from affekt.metrics.deletion_rules import LEAST_REFERENCES
 from affekt.types import FloatArray, IntArray
 
-__all__ = ["Answers", "Sets", "View"]
+__all__ = ["Answers", "Number", "SavedRows", "Sets", "View"]
+
+
+class SavedRows(NamedTuple):
+    """Where references that are out-of-fold answers come from."""
+
+    rule: str
+    """``within``: folds of utterances, or ``across``: folds of speakers."""
+    folds: int
+    """How many; 0 if the file does not say."""
+    repeats: int
+    """How often all folds were drawn and trained anew: as many references."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +64,17 @@ class View:
     test: FloatArray | None
 
 
+class Number(NamedTuple):
+    """A number of the models."""
+
+    before: float
+    after: float
+    references: Beside | None
+    """The model after beside the references; None with fewer than tier T1 needs, or if they are no whole models."""
+    retrained: float | None
+    """Mean over the references, however few they are."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Sets:
     """The answers on all sets of an audit."""
@@ -63,6 +87,9 @@ class Sets:
     composite: int = 1
     """Of how many models a row of references is made: 1 for whole models, the number of folds for out-of-fold rows."""
 
+    saved: SavedRows | None = None
+    """Where rows come from, if they are no models."""
+
     @property
     def count(self) -> int:
         """Reference models."""
@@ -72,7 +99,8 @@ class Sets:
     def whole(self) -> bool:
         """Whether the references are models that answered on all sets."""
         sides = [side for side in (self.others, self.test) if side is not None]
-        return self.count > 0 and self.composite == 1 and all(side.references is not None for side in sides)
+        models = self.count > 0 and self.composite == 1 and self.saved is None
+        return models and all(side.references is not None for side in sides)
 
     def view(self, name: str) -> View:
         """One of the models ``before`` and ``after``."""
@@ -92,9 +120,7 @@ class Sets:
             raise ShapeError("there are no references (got none); expected models that never heard the forget set.")
         return View(parts[0], parts[1], parts[2])
 
-    def number(
-        self, measure: Callable[[View], float], *, guard: float, least: float = 0.0
-    ) -> tuple[float, float, Beside | None]:
+    def number(self, measure: Callable[[View], float], *, guard: float, least: float = 0.0) -> Number:
         """A number of the models before and after, and the latter beside that of the references.
 
         Args:
@@ -103,7 +129,8 @@ class Sets:
             least: least width of the guard.
         """
         before, after = measure(self.view("before")), measure(self.view("after"))
-        if self.count < 3 or not self.whole:
-            return before, after, None
+        if not self.whole:
+            return Number(before, after, None, None)
         others = [measure(self.reference(number)) for number in range(self.count)]
-        return before, after, beside(after, others, guard=guard, least=least)
+        band = beside(after, others, guard=guard, least=least) if self.count >= LEAST_REFERENCES else None
+        return Number(before, after, band, float(np.mean(others)))

@@ -5,7 +5,7 @@ Each is made for the model before, the model after and every reference model giv
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -13,27 +13,19 @@ from torch import Tensor, nn
 
 from affekt.errors import ConfigError
 from affekt.metrics import beside, informed_attack
+from affekt.metrics.deletion_rules import EMOTION_PROBE, LEAST_REFERENCES, MEMBERSHIP_PROBE, RELEARNING
 from affekt.models import EmotionModel
 from affekt.types import FloatArray, IntArray
 from affekt.unlearning.assess import relearn
-from affekt.unlearning.audit_items import Failure, Item
-from affekt.unlearning.audit_population import GUARD, banded
+from affekt.unlearning.audit_items import Item
+from affekt.unlearning.audit_population import GUARD, band_words
 from affekt.unlearning.material import LearnedPart
 
-__all__ = [
-    "EMOTION_PROBE",
-    "MEMBERSHIP_PROBE",
-    "RELEARNING",
-    "Probed",
-    "can_be_probed",
-    "penultimate",
-    "probe_items",
-    "probed",
-]
+__all__ = ["NEIGHBOURS", "NEIGHBOUR_PROBE", "Probed", "can_be_probed", "penultimate", "probe_items", "probed"]
 
-RELEARNING = "recognised again after training on other recordings"
-EMOTION_PROBE = "emotion of the forgotten recordings, read from the features"
-MEMBERSHIP_PROBE = "forgotten recordings told from others by the features"
+NEIGHBOUR_PROBE = "emotion of the forgotten recordings, as their neighbours among the features have it"
+NEIGHBOURS = 5
+"""Neighbours of the probe that is not linear; it is only shown."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +39,8 @@ class Probed:
     membership: float | None
     """Cross-validated AUC of a linear probe between the forget set and recordings never heard; with a whole speaker
     forgotten, a probe for the speaker. None without such recordings."""
+    neighbours: float | None = None
+    """As ``emotion``, by the nearest neighbours among the other recordings' features instead of a linear probe."""
 
 
 def can_be_probed(model: nn.Module) -> bool:
@@ -115,6 +109,7 @@ def probed(
         seed: draws the batches, and deals recordings into folds.
     """
     from sklearn.linear_model import LogisticRegression  # slow to import
+    from sklearn.neighbors import KNeighborsClassifier
 
     part = LearnedPart(model)
 
@@ -143,10 +138,12 @@ def probed(
     mean, scale = known.mean(0), np.maximum(known.std(0), 1e-9)
     regression = LogisticRegression(C=0.1, max_iter=500).fit((known - mean) / scale, public[1])
     emotion = float(np.mean(regression.predict((own - mean) / scale) == forget[1]))
+    nearest = KNeighborsClassifier(min(NEIGHBOURS, len(known))).fit((known - mean) / scale, public[1])
+    neighbours = float(np.mean(nearest.predict((own - mean) / scale) == forget[1]))
     membership = None
     if others is not None and min(len(others), len(own)) >= 4:
         membership = informed_attack(own, penultimate(part, others), seed=seed).estimate
-    return Probed(relearned=again, emotion=emotion, membership=membership)
+    return Probed(relearned=again, emotion=emotion, membership=membership, neighbours=neighbours)
 
 
 def probe_items(before: Probed, after: Probed, references: Sequence[Probed], *, recordings: int) -> list[Item]:
@@ -155,7 +152,7 @@ def probe_items(before: Probed, after: Probed, references: Sequence[Probed], *, 
     Args:
         before: the model before.
         after: the model after.
-        references: reference models; with fewer than three the numbers are only shown.
+        references: reference models; with fewer than four the numbers are only shown.
         recordings: in the forget set; shares move in steps of one over this.
     """
     step = 1.5 / recordings
@@ -163,22 +160,28 @@ def probe_items(before: Probed, after: Probed, references: Sequence[Probed], *, 
         (RELEARNING, "relearned", "share", step),
         (EMOTION_PROBE, "emotion", "share", step),
         (MEMBERSHIP_PROBE, "membership", "AUC", 0.0),
+        (NEIGHBOUR_PROBE, "neighbours", "share", step),
     ]
     items = []
     for test, name, unit, least in rows:
         values = [getattr(one, name) for one in (before, after, *references)]
         if None in values:
-            items.append(
-                Item(test=test, tier="T1", estimate=None, note="too few recordings that no model was trained on")
-            )
+            if name != "neighbours":
+                why = "too few recordings that no model was trained on"
+                items.append(Item(test=test, tier="T1", estimate=None, note=why))
             continue
-        common = {"test": test, "tier": "T1", "estimate": values[1], "before": values[0], "unit": unit}
-        if len(references) < 3:
-            items.append(Item(**common, note="no three reference models to compare with"))
-            continue
-        found = beside(values[1], values[2:], guard=GUARD, least=least)
-        only_high: Failure = "under-forgotten"
-        passed, failure = banded(found, high=only_high, low=None)
-        words = f"at most {found.high:.3f} (band of {found.references} references)"
-        items.append(Item(**common, references=found, criterion=words, passed=passed, failure=failure))
+        found = None
+        if len(references) >= LEAST_REFERENCES:
+            found = beside(values[1], values[2:], guard=GUARD, least=least)
+        common: dict[str, Any] = {
+            "before": values[0],
+            "references": found,
+            "retrained": float(np.mean(values[2:])) if references else None,
+            "unit": unit,
+            "note": "" if found is not None else "too few reference models to compare with",
+        }
+        if name == "neighbours":
+            items.append(Item.shown(test, "T1", values[1], **common))
+        else:
+            items.append(Item.judged(test, "T1", values[1], criterion=band_words(found, low=False), **common))
     return items

@@ -10,6 +10,7 @@ from affekt.metrics import (
     confidence,
     informed_attack,
     informed_features,
+    lira_online,
     phi,
     reference_test,
     reference_z,
@@ -17,18 +18,16 @@ from affekt.metrics import (
     rmia_likelihood,
     rmia_score,
 )
+from affekt.metrics.deletion_rules import FAR, LEVEL, LIRA_OFFLINE, LIRA_ONLINE, PERMUTATION, RELATIVE, RMIA
 from affekt.types import FloatArray, IntArray
 from affekt.unlearning.audit_answers import Answers, Sets
-from affekt.unlearning.audit_items import LEVEL, PERMUTATION, RELATIVE, Failure, Item
-from affekt.unlearning.audit_population import GUARD, band_words, banded
+from affekt.unlearning.audit_items import Item
+from affekt.unlearning.audit_population import GUARD, band_words
 
-__all__ = ["RMIA_A", "phi_table", "reference_items", "steadied"]
+__all__ = ["RMIA_A", "lira_online_item", "phi_table", "reference_items", "steadied"]
 
 RMIA_A = 0.3
 """RMIA's a, fixed in advance."""
-
-FAR = 0.005
-"""With too few references for the permutation test: two-sided p of the shift, by Student's t, that still fails."""
 
 
 def phi_table(answers: Answers) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -78,49 +77,47 @@ def reference_items(sets: Sets, *, seed: int, informed: bool = True) -> list[Ite
 
 
 def _permutation(before: ReferenceTest, after: ReferenceTest) -> Item:
-    told = after.p <= LEVEL
-    if after.floor > LEVEL:
-        # too few models for a permutation to say it: this can fail what is far outside, but clear nothing
-        t = abs(after.shift) / max(after.shift_sd * np.sqrt(1.0 + 1.0 / after.references), 1e-9)
-        far = 2.0 * stdtr(after.references - 1, -t) <= FAR or after.spread > 10.0 * after.spread_references
-        told = bool(far and after.p == after.floor)
-    passed = False if told else None if after.floor > LEVEL else True
-    return Item(
-        test=PERMUTATION,
-        tier="T1",
-        estimate=after.p,
-        unit="p value",
+    t = abs(after.shift) / max(after.shift_sd * np.sqrt(1.0 + 1.0 / after.references), 1e-9)
+    few = after.floor > LEVEL
+    return Item.judged(
+        PERMUTATION,
+        "T1",
+        after.p,
+        numbers={
+            "references": after.references,
+            "floor": after.floor,
+            "far_p": float(2.0 * stdtr(after.references - 1, -t)),
+            "shift": after.shift,
+            "shift_sd": after.shift_sd,
+            "spread": after.spread,
+            "spread_references": after.spread_references,
+            "above": after.above,
+            "below": after.below,
+        },
+        criterion=f"p > {LEVEL:g}" if not few else f"Student's p of the shift above {FAR:g}, no tenfold spread",
         before=before.p,
-        criterion=f"p > {LEVEL:g}",
-        passed=passed,
-        failure=_direction(after) if told else None,
+        unit="p value",
         power=f"no p below {after.floor:.3f} with {after.references} references",
-        note="" if after.floor <= LEVEL else f"{int(np.ceil(1 / LEVEL)) - 1} references are needed to clear a model",
+        note=f"{int(np.ceil(1 / LEVEL)) - 1} references are needed to clear a model" if few else "",
     )
-
-
-def _direction(found: ReferenceTest) -> Failure:
-    """Which way a model differs from the references."""
-    if abs(found.shift) > 2.0 * found.shift_sd:
-        return "under-forgotten" if found.shift > 0 else "over-forgotten"
-    return "over-forgotten" if found.below >= found.above else "under-forgotten"
 
 
 def _relative(first: ReferenceTest, before: FloatArray, after: FloatArray, references: FloatArray) -> Item:
     found = relative_test(before, after, references)
     known = first.p <= LEVEL  # else the model before could not be told from the references either
-    failure: Failure | None = None
-    if known and found.p_further <= LEVEL:
-        failure = "over-forgotten" if float((after - references.mean(0)).mean()) < 0 else "under-forgotten"
-    return Item(
-        test=RELATIVE,
-        tier="T1",
-        estimate=found.after,
-        unit="mean distance of phi to a reference, in its standard deviations",
-        before=found.before,
+    return Item.judged(
+        RELATIVE,
+        "T1",
+        found.after,
+        numbers={
+            "p": found.p,
+            "p_further": found.p_further,
+            "before_p": first.p,
+            "side": float((after - references.mean(0)).mean()),
+        },
         criterion=f"p(not nearer than before) <= {LEVEL:g} clears, p(not further) <= {LEVEL:g} fails",
-        passed=False if failure else True if known and found.p <= LEVEL else None,
-        failure=failure,
+        before=found.before,
+        unit="mean distance of phi to a reference, in its standard deviations",
         power=f"references among themselves: {found.floor:.3f}",
         note=f"{found.closed:.0%} of the way closed; p {found.p:.3g}"
         if known
@@ -178,22 +175,52 @@ def _lira(sets: Sets) -> list[Item]:
     everyone = np.arange(sets.count, dtype=np.int64)
     before, after = (score([table[which] for table in tables], everyone) for which in (0, 1))
     alone = [score([table[2][k] for table in tables], np.delete(everyone, k)) for k in everyone]
-    both = len(tables) == 2
     found = beside(after, alone, guard=GUARD)
-    passed, failure = banded(found, high="under-forgotten", low="over-forgotten") if both else (None, None)
-    return [
-        Item(
-            test="LiRA, offline",
-            tier="T1",
-            estimate=after,
-            before=before,
-            references=found,
-            unit="AUC" if both else "mean score; 0.5 is wanted",
-            criterion=band_words(found) if both else "",
-            passed=passed,
-            failure=failure,
+    if len(tables) == 1:
+        words = "mean score; 0.5 is wanted"
+        return [Item.shown(LIRA_OFFLINE, "T1", after, before=before, references=found, unit=words)]
+    words = band_words(found)
+    return [Item.judged(LIRA_OFFLINE, "T1", after, before=before, references=found, unit="AUC", criterion=words)]
+
+
+def lira_online_item(sets: Sets, trained: FloatArray) -> Item:
+    """Online LiRA, with models that were trained on the recordings besides those that never heard them.
+
+    For each recording, how much likelier its phi is among the former than among the latter; the mean over the forget
+    set. Each reference is judged by the others. Variances are pooled over recordings, as there are few models.
+
+    Args:
+        sets: with references.
+        trained: logits (M, N, C) of models trained on the forget set, other than the model before; M >= 4.
+    """
+    before, after, references = phi_table(sets.forget)
+    references = steadied(references, sets.composite)
+    inside = np.stack([phi(logits, sets.forget.labels) for logits in trained])
+
+    def score(values: FloatArray, outside: FloatArray) -> float:
+        deviations = [float(np.sqrt(np.maximum(side.var(axis=0, ddof=1).mean(), 1e-12))) for side in (inside, outside)]
+        ratio = lira_online(
+            values,
+            mean_in=inside.mean(0),
+            std_in=deviations[0],
+            mean_out=outside.mean(0),
+            std_out=deviations[1],
         )
-    ]
+        return float(ratio.mean())
+
+    alone = [score(references[k], np.delete(references, k, axis=0)) for k in range(len(references))]
+    found = beside(score(after, references), alone, guard=GUARD)
+    return Item.judged(
+        LIRA_ONLINE,
+        "T1",
+        found.value,
+        criterion=band_words(found, low=False),
+        before=score(before, references),
+        references=found,
+        unit="mean log likelihood ratio, nats",
+        power=f"{len(inside)} models trained with the recordings against {len(references)} without",
+        note="below 0 the answers are rather those of models that never heard the recordings",
+    )
 
 
 def _rmia(sets: Sets, others: Answers) -> Item:
@@ -215,17 +242,14 @@ def _rmia(sets: Sets, others: Answers) -> Item:
     everyone = np.arange(sets.count, dtype=np.int64)
     alone = [score(2 + k, np.delete(everyone, k)) for k in range(sets.count)]
     found = beside(score(1, everyone), alone, guard=GUARD)
-    passed, failure = banded(found, high="under-forgotten", low="over-forgotten")
-    return Item(
-        test="RMIA with references that never heard the recordings",
-        tier="T1",
-        estimate=found.value,
+    return Item.judged(
+        RMIA,
+        "T1",
+        found.value,
+        criterion=band_words(found),
         before=score(0, everyone),
         references=found,
         unit="AUC",
-        criterion=band_words(found),
-        passed=passed,
-        failure=failure,
         note=f"a = {RMIA_A:g}, gamma = 1; recordings never heard are the population",
     )
 
