@@ -16,7 +16,7 @@ Reproduces: theirs, on MSP-Podcast, which is not here: tau .616 (valence) and .5
 .065. Ours are on acted corpora and not comparable: results/retrieval.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, NamedTuple
 
@@ -289,7 +289,12 @@ class _Contrast(Objective):
 
 
 def embed_recordings(
-    model: EmotionModel, store: FeatureStore, *, rows: IntArray | None = None, batch_size: int = 64
+    model: EmotionModel,
+    store: FeatureStore,
+    *,
+    rows: IntArray | None = None,
+    batch_size: int = 32,
+    progress: Callable[[int], None] | None = None,
 ) -> FloatArray:
     """Embeddings of recordings, (N, E) float32 of length 1, in evaluation mode.
 
@@ -298,6 +303,7 @@ def embed_recordings(
         store: front-end features.
         rows: which rows of the store; None is all.
         batch_size: recordings at once.
+        progress: called with the recordings done.
 
     Raises:
         ConfigError: the model is of another family.
@@ -310,12 +316,19 @@ def embed_recordings(
     with torch.no_grad():
         for start in range(0, len(wanted), batch_size):
             found.append(network.embed_audio(*store.batch(wanted[start : start + batch_size])).cpu().numpy())
+            if progress is not None:
+                progress(min(start + batch_size, len(wanted)))
     model.train(was_training)
     return np.concatenate(found) if found else np.empty((0, network.options.embedding), np.float32)
 
 
 def search(
-    model: EmotionModel, query: str, corpus: Corpus, *, store: FeatureStore | None = None
+    model: EmotionModel,
+    query: str,
+    corpus: Corpus,
+    *,
+    store: FeatureStore | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> tuple[SearchHit, ...]:
     """Order the recordings of a corpus by how near they lie to a sentence, the nearest first.
 
@@ -324,6 +337,7 @@ def search(
         query: what the voice should sound like, in words.
         corpus: recordings.
         store: their front-end features, if they exist already.
+        progress: called with the recordings done.
 
     Raises:
         ConfigError: the query is empty, or the model was not trained for this.
@@ -344,7 +358,7 @@ def search(
     model.eval()
     with torch.no_grad():
         wanted = network.embed_text([query])[0].cpu().numpy()
-    scores = embed_recordings(model, store or FeatureStore(model, corpus)) @ wanted
+    scores = embed_recordings(model, store or FeatureStore(model, corpus), progress=progress) @ wanted
     utterances = corpus.table["utterance"].to_list()
     return tuple(
         SearchHit(row=int(row), utterance=utterances[row], score=float(scores[row]))
