@@ -2,14 +2,14 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter, validators
 
 from affekt.cli.output import Output, OutputOptions
 from affekt.cli.wording import split_commas
 
-__all__ = ["compare"]
+__all__ = ["compare", "comparison_settings"]
 
 _POSITIVE = Parameter(validator=validators.Number(gte=1))
 
@@ -50,36 +50,9 @@ def compare(
         workers: Processes that share the work.
         output: How to show the result.
     """
-    from affekt.cli.settings import check_keys, overrides, read_toml, subtable
-    from affekt.models import FAMILIES
     from affekt.reports import compare_with_report
-    from affekt.training import ErasureConfig, TrainConfig, recipe
-    from affekt.unlearning import METHODS
     from affekt.unlearning.compare import DEFAULT_METHODS, CompareConfig
 
-    train, settings, probes = recipe(model), {}, {}
-    if config is not None:
-        values = read_toml(config)
-        tables = ("erasure", "methods", "options", "train")
-        check_keys(values, [*tables, "relearn_steps", "retained_sample"], path=config)
-        plain = {key: value for key, value in values.items() if key not in tables}
-        probes = overrides(plain, CompareConfig, path=config)
-        options = subtable(values, "options", path=config)
-        if "erasure" in values:
-            found = subtable(values, "erasure", path=config)
-            probes["erasure"] = overrides(found, ErasureConfig, path=config, where="erasure.")
-        probes["options"] = overrides(options, FAMILIES[model][1], path=config, where="options.")
-        train = recipe(
-            model, **overrides(subtable(values, "train", path=config), TrainConfig, path=config, where="train.")
-        )
-        chosen_settings = subtable(values, "methods", path=config)
-        check_keys(chosen_settings, METHODS, path=config)
-        settings = {
-            name: overrides(
-                subtable(chosen_settings, name, path=config), METHODS[name].Config, path=config, where=f"{name}."
-            )
-            for name in chosen_settings
-        }
     chosen = CompareConfig(
         corpus=corpus,
         family=model,
@@ -88,9 +61,7 @@ def compare(
         sizes=split_commas(sizes, "size"),
         draws=draws,
         seeds=seeds,
-        train=train,
-        settings=settings,
-        **probes,
+        **comparison_settings(model, config),
     )
     with output.progress() as progress:
         results = compare_with_report(
@@ -98,3 +69,39 @@ def compare(
         )
     output.show(results, [(out / "results.md").read_text(encoding="utf-8").rstrip()])
     return 0
+
+
+def comparison_settings(model: str, path: Path | None) -> dict[str, Any]:
+    """What a TOML file says of a comparison: fields of ``CompareConfig``, the recipe of the model's family among them.
+
+    Raises:
+        ConfigError: the file cannot be read, or a key or value is none.
+    """
+    from affekt.cli.settings import check_keys, overrides, read_toml, subtable
+    from affekt.models import FAMILIES
+    from affekt.training import ErasureConfig, TrainConfig, recipe
+    from affekt.unlearning import METHODS
+    from affekt.unlearning.compare import CompareConfig
+
+    fields: dict[str, Any] = {"train": recipe(model)}
+    if path is None:
+        return fields
+    values = read_toml(path)
+    tables = ("erasure", "methods", "options", "train")
+    check_keys(values, [*tables, "relearn_steps", "retained_sample"], path=path)
+    plain = {key: value for key, value in values.items() if key not in tables}
+    fields |= overrides(plain, CompareConfig, path=path)
+    if "erasure" in values:
+        found = subtable(values, "erasure", path=path)
+        fields["erasure"] = overrides(found, ErasureConfig, path=path, where="erasure.")
+    options = subtable(values, "options", path=path)
+    fields["options"] = overrides(options, FAMILIES[model][1], path=path, where="options.")
+    changes = overrides(subtable(values, "train", path=path), TrainConfig, path=path, where="train.")
+    fields["train"] = recipe(model, **changes)
+    chosen = subtable(values, "methods", path=path)
+    check_keys(chosen, METHODS, path=path)
+    fields["settings"] = {
+        name: overrides(subtable(chosen, name, path=path), METHODS[name].Config, path=path, where=f"{name}.")
+        for name in chosen
+    }
+    return fields

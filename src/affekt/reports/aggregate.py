@@ -94,6 +94,8 @@ def aggregate(rows: Sequence[Mapping[str, Any]], *, seed: int = 0) -> list[dict[
         entry["tow_worst"] = min((row["gaps"]["tow"] for row in members if row["gaps"] is not None), default=None)
         for name, reference, score in (
             ("test_accuracy_change", originals, "test_accuracy"),
+            ("test_uar_change", originals, "test_uar"),
+            ("test_uar_difference", retrained, "test_uar"),
             ("forget_accuracy_difference", retrained, "forget_accuracy"),
         ):
             # signed and paired by cell: against the original, and against the retrained model

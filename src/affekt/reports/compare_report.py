@@ -3,7 +3,6 @@
 import shlex
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from affekt.files import check_new_folder, new_folder, write_json, write_text
@@ -51,7 +50,7 @@ def compare_with_report(
     record = run_record(
         "compare",
         command_line=words,
-        config=asdict(config),
+        config=config.to_json(),
         data_sha256=found["data_sha256"],
         workers=workers,
         seconds=found["seconds"],
@@ -82,7 +81,7 @@ def command_line(config: CompareConfig) -> str:
     words = ["affekt", "compare", config.corpus, "--methods", ",".join(config.methods), "--forget", config.forget]
     words += ["--sizes", ",".join(config.sizes), "--seeds", str(config.seeds), "--draws", str(config.draws)]
     words += [] if config.family == "logmel-cnn" else ["--model", config.family]
-    words += ["--config", "SETTINGS.toml"] if _changed(asdict(config)) else []
+    words += ["--config", "SETTINGS.toml"] if _changed(config.to_json()) else []
     return shlex.join([*words, "--out", "RESULTS"])
 
 
@@ -91,5 +90,5 @@ def _changed(config: Mapping[str, Any]) -> bool:
     from affekt.training import recipe
 
     return bool(config["settings"]) or (
-        config["train"] is not None and config["train"] != asdict(recipe(config["family"]))
+        config["train"] is not None and config["train"] != recipe(config["family"]).to_json()
     )

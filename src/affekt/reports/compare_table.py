@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from affekt.unlearning.compare import RETRAIN_AGAIN
 from affekt.unlearning.draws import WHOLE_SPEAKER, speakers_of
 
 __all__ = ["COLUMNS", "cell", "ordered", "size_title", "tabulate"]
@@ -57,7 +58,8 @@ LEGEND = (
     "Every number is a mean over cells; brackets hold 95 % percentile intervals from resampling seeds and then draws. "
     "With few seeds they are too narrow.",
     "`retrain` is the model trained without the forget set. A good method is close to it; forget accuracy 0 is not the "
-    "aim. `original` is the model before.",
+    "aim. `original` is the model before. `retrain again`, where it is there, is a second retrained model: how far two "
+    "are apart.",
     "Gaps are absolute differences to `retrain`. ToW is the product of one minus each of the three gaps: 1 is best.",
     "AUC: how well losses (or confidences) tell forgotten recordings from recordings never heard. 0.5 is a coin; above "
     "is still remembered, below is forgotten so hard that it shows. Over-forgotten cells: where that screen says so.",
@@ -112,9 +114,9 @@ def size_title(size: str, entries: Sequence[Mapping[str, Any]]) -> str:
 
 
 def ordered(entries: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Retrained first, original second, the others as they were asked for."""
-    first = {"retrain": 0, "original": 1}
-    return sorted(entries, key=lambda entry: first.get(entry["method"], 2))
+    """Retrained first, original next, the others as they were asked for."""
+    first = {"retrain": 0, RETRAIN_AGAIN: 1, "original": 2}
+    return sorted(entries, key=lambda entry: first.get(entry["method"], 3))
 
 
 def needs_retained(entry: Mapping[str, Any]) -> bool:

@@ -42,7 +42,12 @@ from affekt.unlearning.harness import METHODS, ForgetResult, Scope, forget, meth
 from affekt.unlearning.material import ForgetSet, LearnedPart, Needs, Retained
 from affekt.unlearning.retained_batches import retained_loss
 
-__all__ = ["CompareConfig", "compare"]
+__all__ = ["RETRAIN_AGAIN", "ByContent", "CompareConfig", "check_comparison", "compare"]
+
+RETRAIN_AGAIN = "retrain again"
+"""Name of the rows of a second retrained model."""
+_OTHER_WEIGHTS = 500_000
+"""Added to the seed of a second retrained model, which no cell's own seed reaches."""
 
 DEFAULT_METHODS = (
     "forget_set_alone",
@@ -91,6 +96,9 @@ class CompareConfig:
     """Retained utterances that retained accuracy is measured on, drawn once a cell; 0 is all."""
     settings: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Settings of methods for all their appearances, by method name."""
+    again: bool = False
+    """Retrain a second time from other weights, as ``retrain again``: how far two retrained models are apart, which is
+    as near as any method can be expected to come."""
 
     def __post_init__(self) -> None:
         if self.forget not in ("random", "speaker"):
@@ -108,6 +116,40 @@ class CompareConfig:
         for spec in map(parse_variant, self.methods):
             method_config(spec.name, **{**self.settings.get(spec.name, {}), **spec.changes})
 
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return {**asdict(self), "train": None if self.train is None else self.train.to_json()}
+
+
+@dataclass(frozen=True)
+class ByContent:
+    """A configuration as the key of a cache: two that say the same are the same key."""
+
+    config: Any
+
+    def __hash__(self) -> int:
+        return hash(repr(self.config))
+
+
+def check_comparison(config: CompareConfig) -> Corpus:
+    """Open the corpus and draw every forget set once: a size that is too large must not be found after hours.
+
+    Raises:
+        DataError, ProtocolError: the corpus cannot be read, lacks labels, or is too small for a size.
+    """
+    corpus = open_corpus(config.corpus)
+    corpus.labels()
+    fraction = (config.train or recipe(config.family)).heldout_fraction
+    for seed in range(config.seeds):
+        train = by_speaker(corpus, seed=seed).train
+        held = np.array([is_held_out(u, seed=seed, fraction=fraction) for u in train.table["utterance"]])
+        for size in config.sizes:
+            for draw in range(config.draws):
+                draw_forget_set(
+                    train, np.flatnonzero(~held), size=size, forget_from=config.forget, seed=seed, draw=draw
+                )
+    return corpus
+
 
 def compare(config: CompareConfig, work: Path, *, workers: int = 1, progress: Progress | None = None) -> dict[str, Any]:
     """Compute all cells and return the results as JSON values (see ``reports`` for tables and plots).
@@ -123,7 +165,7 @@ def compare(config: CompareConfig, work: Path, *, workers: int = 1, progress: Pr
     """
     started = time.perf_counter()
     corpus = open_corpus(config.corpus)
-    recorded = asdict(config)
+    recorded = config.to_json()
     stamp = {"config": recorded, "data_sha256": corpus.digest}
     marker = work / "comparison.json"
     if marker.is_file():
@@ -140,7 +182,7 @@ def compare(config: CompareConfig, work: Path, *, workers: int = 1, progress: Pr
     total = config.seeds + len(tasks)
     done = 0
     with removed_if_unused(work, marker=marker.name):
-        _check_draws(config, corpus, tasks)
+        check_comparison(config)
         for _ in run_tasks(_train_original, [(config, work, seed) for seed in range(config.seeds)], workers=workers):
             done += 1
             if progress is not None:
@@ -185,24 +227,6 @@ class _Stage:
     config: TrainConfig
 
 
-def _check_draws(config: CompareConfig, corpus: Corpus, tasks: Sequence[tuple[int, str, int]]) -> None:
-    """Draw every forget set once: a size that is too large must not be found after hours of training.
-
-    Raises:
-        DataError, ProtocolError: as the draws and the splits do.
-    """
-    corpus.labels()
-    fraction = (config.train or recipe(config.family)).heldout_fraction
-    for seed in range(config.seeds):
-        train = by_speaker(corpus, seed=seed).train
-        held = np.array([is_held_out(u, seed=seed, fraction=fraction) for u in train.table["utterance"]])
-        for task_seed, size, draw in tasks:
-            if task_seed == seed:
-                draw_forget_set(
-                    train, np.flatnonzero(~held), size=size, forget_from=config.forget, seed=seed, draw=draw
-                )
-
-
 def _train_original(config: CompareConfig, work: Path, seed: int) -> None:
     folder = work / f"original-{seed}"
     if (folder / "original.json").is_file():
@@ -237,11 +261,11 @@ def _front_end_seconds(model: EmotionModel, split: Split, *, clips: int = 24) ->
 
 
 @lru_cache(maxsize=1)
-def _stage(config_json: str, work: Path, seed: int) -> _Stage:
-    values = json.loads(config_json)
-    split = by_speaker(open_corpus(values["corpus"]), seed=seed)
+def _stage(key: ByContent, work: Path, seed: int) -> _Stage:
+    config: CompareConfig = key.config
+    split = by_speaker(open_corpus(config.corpus), seed=seed)
     original = EmotionModel.from_pretrained(work / f"original-{seed}" / "model")
-    train_config = TrainConfig(**values["train"]) if values["train"] else recipe(values["family"])
+    train_config = config.train or recipe(config.family)
     stores = {side: FeatureStore(original, getattr(split, side)) for side in ("train", "dev", "test")}
     fraction = train_config.heldout_fraction
     held = np.array([is_held_out(u, seed=seed, fraction=fraction) for u in split.train.table["utterance"]])
@@ -263,7 +287,7 @@ def _compute_cell(config: CompareConfig, work: Path, seed: int, size: str, draw:
     file = _cell_file(work, seed, size, draw)
     if file.is_file():
         return
-    stage = _stage(json.dumps(asdict(config), sort_keys=True), work, seed)
+    stage = _stage(ByContent(config), work, seed)
     train = stage.split.train
     rows = draw_forget_set(train, stage.trained, size=size, forget_from=config.forget, seed=seed, draw=draw)
     scope: Scope = "speaker" if speakers_of(size) else "utterances"
@@ -311,10 +335,16 @@ def _compute_cell(config: CompareConfig, work: Path, seed: int, size: str, draw:
         )
         return found
 
-    gold_run = forget(stage.original, forget_set, method="retrain", retained=retained, scope=scope, seed=cell_seed)
-    if not isinstance(gold_run.model, EmotionModel):
-        raise TypeError("retraining gave no EmotionModel")
-    gold = add("retrain", gold_run.model, gold_run.seconds, needs=list(gold_run.needs), stopped=gold_run.log.stopped)
+    def retrained(name: str, seed: int) -> tuple[Assessment, float]:
+        run = forget(stage.original, forget_set, method="retrain", retained=retained, scope=scope, seed=seed)
+        if not isinstance(run.model, EmotionModel):
+            raise TypeError("retraining gave no EmotionModel")
+        found = add(name, run.model, run.seconds, needs=list(run.needs), stopped=run.log.stopped)
+        return found, run.seconds
+
+    gold, gold_seconds = retrained("retrain", cell_seed)
+    if config.again:
+        retrained(RETRAIN_AGAIN, _OTHER_WEIGHTS + cell_seed)
     add("original", stage.original, 0.0, needs=[], stopped="nothing was done")
     for text in config.methods:
         spec = parse_variant(text)
@@ -346,12 +376,12 @@ def _compute_cell(config: CompareConfig, work: Path, seed: int, size: str, draw:
     for result in results:
         mine = _assessment(result["scores"], gold, results, result)
         result["gaps"] = mine
-        result["time_ratio"] = gold_run.seconds / result["seconds"] if result["seconds"] else None
-        from_recordings = gold_run.seconds + encoding * len(kept) / len(train)
+        result["time_ratio"] = gold_seconds / result["seconds"] if result["seconds"] else None
+        from_recordings = gold_seconds + encoding * len(kept) / len(train)
         # features read from the cache on disk cost a method nothing; from recordings they would
         reading = encoding * len(rows) / len(train) if stage.stores["train"].cache is not None else 0.0
         spent = result["seconds"] + (reading if result["seconds"] else 0.0)
-        if result["method"] == "retrain":
+        if result["method"] in ("retrain", RETRAIN_AGAIN):
             spent = from_recordings
         result["time_ratio_from_recordings"] = from_recordings / spent if spent else None
         result["scores"] = {k: v for k, v in result["scores"].items() if k != "forget_losses"}
