@@ -230,3 +230,22 @@ def _summary(samples):
     edges = np.unique(np.geomspace(4, 513, 41).astype(int))
     energy = np.log(np.add.reduceat(power, edges[:-1], axis=1) + 1e-8)
     return np.concatenate([energy.mean(axis=0), energy.std(axis=0), np.diff(energy, axis=0).std(axis=0)])
+
+
+@speaking
+def test_intents_are_an_option_of_their_own(small, tmp_path):
+    found = build(speakers=2, takes=5, intents=True, cache=tmp_path)
+    assert found.synthetic
+    assert found.name.startswith("builtin-intents-")
+    assert set(found.table["language"]) == {"en"}
+    assert Counter(found.table["intent"]) == dict.fromkeys(
+        ("agreement", "question", "refusal", "request", "statement"), 10
+    )
+    assert set(found.table["ambiguous"]) == {"true", "false"}
+    assert set(zip(found.emotions, found.table["intent"], strict=True)) == {
+        (emotion, intent) for emotion in EMOTIONS for intent in found.table["intent"]
+    }
+    assert "ambiguous" not in small.table.columns
+    assert small.table["intent"].null_count() == len(small)
+    voices = {row["utterance"]: row for row in found.table.to_dicts()}
+    assert voices["v01-anger-01"]["strength"] == small.table.filter(utterance="v01-anger-01")["strength"][0]

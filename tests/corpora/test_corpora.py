@@ -4,7 +4,18 @@ import subprocess
 import sys
 
 import affekt.corpora
-from affekt.corpora import READERS, crema_d, dailydialog, emodb, emogator, iemocap, msp_improv, msp_podcast, ravdess, stem_e2va
+from affekt.corpora import (
+    READERS,
+    crema_d,
+    dailydialog,
+    emodb,
+    emogator,
+    iemocap,
+    msp_improv,
+    msp_podcast,
+    ravdess,
+    stem_e2va,
+)
 
 
 def test_every_reader_is_listed_under_its_name() -> None:

@@ -9,6 +9,7 @@ measured on it says nothing about people.
 import os
 import secrets
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -19,6 +20,7 @@ from affekt.corpora.espeak import Espeak
 from affekt.corpora.opening import open_corpus
 from affekt.corpora.prosody import EMOTIONS, delivery
 from affekt.corpora.rendering import SAMPLE_RATE, render
+from affekt.corpora.scripted import line, with_contour
 from affekt.corpora.sentences import SENTENCES
 from affekt.corpora.voices import voice
 from affekt.errors import ConfigError, DataError
@@ -38,7 +40,9 @@ LICENCE = (
 )
 
 
-def build(*, seed: int = 0, speakers: int = 24, takes: int = 10, cache: PathLike | None = None) -> Corpus:
+def build(
+    *, seed: int = 0, speakers: int = 24, takes: int = 10, intents: bool = False, cache: PathLike | None = None
+) -> Corpus:
     """Make the built-in corpus, or open it where it was made before.
 
     Every speaker says ``takes`` sentences, each in all five emotions: ``speakers * takes * 5`` utterances, 1,200 by
@@ -49,6 +53,8 @@ def build(*, seed: int = 0, speakers: int = 24, takes: int = 10, cache: PathLike
         seed: Another seed makes other people who say things in another way; 0 or more.
         speakers: Number of speakers, 1 to 99. Sexes alternate, languages change every two speakers.
         takes: Sentences a speaker says, 1 to 20.
+        intents: Let everybody say English sentences that mean something (:mod:`affekt.corpora.scripted`), another one
+            each time, with the intent in the column ``intent`` and in ``ambiguous`` whether the words fit every intent.
         cache: Folder that holds built corpora; see :func:`cache_folder`.
 
     Returns:
@@ -67,11 +73,11 @@ def build(*, seed: int = 0, speakers: int = 24, takes: int = 10, cache: PathLike
     ):
         if not low <= value <= high:
             raise ConfigError(f"{name} is out of range (got {value}); expected {low} to {high}; choose another.")
-    name = f"builtin-v{VERSION}-seed{seed}-{speakers}x{takes}"
+    name = f"builtin{'-intents' if intents else ''}-v{VERSION}-seed{seed}-{speakers}x{takes}"
     folder = (cache_folder() if cache is None else Path(cache)) / name
     if not folder.exists():
         with Espeak() as espeak:
-            _make(espeak, folder, seed=seed, speakers=speakers, takes=takes)
+            _make(espeak, folder, seed=seed, speakers=speakers, takes=takes, intents=intents)
     corpus = open_corpus(folder)
     missing = sum(not corpus.path(row).is_file() for row in range(len(corpus)))
     if missing or len(corpus) != speakers * takes * len(EMOTIONS):
@@ -88,12 +94,12 @@ def cache_folder() -> Path:
     return Path(chosen) if chosen else Path.home() / ".cache" / "affekt"
 
 
-def _make(espeak: Espeak, folder: Path, *, seed: int, speakers: int, takes: int) -> None:
+def _make(espeak: Espeak, folder: Path, *, seed: int, speakers: int, takes: int, intents: bool) -> None:
     """Build under a name of our own, then rename: nobody sees half a corpus, and the first of two builders wins."""
     stage = folder.parent / f".{folder.name}.{os.getpid()}-{secrets.token_hex(4)}"
     try:
         (stage / "audio").mkdir(parents=True)
-        rows = _speak(espeak, stage, seed=seed, speakers=speakers, takes=takes)
+        rows = _speak(espeak, stage, seed=seed, speakers=speakers, takes=takes, intents=intents)
         corpus = Corpus(
             name=folder.name,
             root=stage,
@@ -118,17 +124,26 @@ def _make(espeak: Espeak, folder: Path, *, seed: int, speakers: int, takes: int)
         shutil.rmtree(stage, ignore_errors=True)
 
 
-def _speak(espeak: Espeak, stage: Path, *, seed: int, speakers: int, takes: int) -> list[dict[str, str | None]]:
+def _speak(
+    espeak: Espeak, stage: Path, *, seed: int, speakers: int, takes: int, intents: bool
+) -> list[dict[str, str | None]]:
     """Write all recordings; return the rows of the table."""
     rows: list[dict[str, str | None]] = []
     for index in range(speakers):
         speaker = voice(index, seed=seed)
+        if intents:
+            speaker = replace(speaker, language="en")
         for take in range(takes):
             # the same sentence in every emotion: the words must not give the emotion away
             text = SENTENCES[speaker.language][speaker.sentences[take]]
             for number, emotion in enumerate(EMOTIONS):
                 how, strength = delivery(speaker, emotion, take, seed=seed)
-                samples = render(espeak, speaker, text, how, seed=[seed, 4, index, number, take])
+                spoken, meaning = text, {}
+                if intents:
+                    said = line(index, emotion, take, seed=seed)
+                    how, spoken, text = with_contour(how, said.intent), said.spoken, said.text
+                    meaning = {"intent": said.intent, "ambiguous": str(said.ambiguous).lower()}
+                samples = render(espeak, speaker, spoken, how, seed=[seed, 4, index, number, take])
                 name = f"{speaker.name}-{emotion}-{take + 1:02d}"
                 soundfile.write(stage / "audio" / f"{name}.flac", samples, SAMPLE_RATE, subtype="PCM_16")
                 rows.append(
@@ -142,6 +157,7 @@ def _speak(espeak: Espeak, stage: Path, *, seed: int, speakers: int, takes: int)
                         "emotion": emotion,
                         "intensity": _intensity(strength),
                         "strength": f"{strength:.3f}",
+                        **meaning,
                     }
                 )
     return rows

@@ -11,10 +11,13 @@ from affekt.corpora.table import nearest, read_table
 from affekt.errors import DataError
 from affekt.types import PathLike
 
-__all__ = ["BUILTIN", "open_corpus"]
+__all__ = ["BUILTIN", "BUILTIN_INTENTS", "open_corpus"]
 
 BUILTIN: Final = "builtin"
 """The word that opens the built-in corpus; a folder of that name is opened as ``./builtin``."""
+
+BUILTIN_INTENTS: Final = "builtin-intents"
+"""The word that opens the built-in corpus with intents."""
 
 _KEYS: Final[dict[str, type]] = {
     "name": str,
@@ -33,7 +36,7 @@ def open_corpus(source: PathLike, *, classes: Sequence[str] | None = None) -> Co
     Args:
         source: A folder with ``utterances.csv`` or ``utterances.parquet`` (and perhaps ``corpus.toml`` and
             ``ratings.csv`` or ``.parquet``), such a table itself, any other CSV or Parquet file with a column ``file``,
-            or the word ``builtin``.
+            or the word ``builtin``, or ``builtin-intents``.
         classes: Emotions in the order of the label indices, instead of those of ``corpus.toml`` or of the table.
             Utterances with another emotion stay in the corpus; :meth:`Corpus.labels` refuses them.
 
@@ -43,10 +46,10 @@ def open_corpus(source: PathLike, *, classes: Sequence[str] | None = None) -> Co
     Raises:
         DataError: There is nothing there, or the table is empty, damaged or without a column ``file``.
     """
-    if str(source) == BUILTIN:
+    if str(source) in (BUILTIN, BUILTIN_INTENTS):
         from affekt.corpora.builtin import build
 
-        corpus = build(seed=0)
+        corpus = build(seed=0, intents=str(source) == BUILTIN_INTENTS)
         return corpus if classes is None else replace(corpus, classes=tuple(classes))
     path = Path(source)
     if path.is_dir():

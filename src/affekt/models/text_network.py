@@ -8,6 +8,7 @@ needs no download, and sees no punctuation. It takes what an :class:`affekt.corp
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -31,7 +32,7 @@ class TextOptions:
     """CSV file with affective norms; without one there are no norms. It is not copied into the model: it must be there
     whenever the model is used."""
     lexicon_sha256: str = ""
-    """SHA-256 of that file; where it is given, another file is refused."""
+    """SHA-256 of that file; filled when the model is first built, and another file is refused then."""
     hidden: int = 128
     """Width of the hidden layer; 0: the head is linear."""
     dropout: float = 0.3
@@ -65,10 +66,12 @@ class TextNetwork(nn.Module):
     def __init__(self, n_outputs: int, options: TextOptions) -> None:
         super().__init__()
         self.options = options
+        self.resolved: dict[str, Any] = {}
         lexicon = None
         if options.lexicon:
             lexicon = read_lexicon(options.lexicon)
             found = hashlib.sha256(Path(options.lexicon).read_bytes()).hexdigest()
+            self.resolved = {"lexicon_sha256": found}
             if options.lexicon_sha256 and found != options.lexicon_sha256:
                 raise CheckpointError(
                     f"the lexicon {options.lexicon} is not the one this model was built with (its SHA-256 differs); "
