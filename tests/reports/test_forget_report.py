@@ -352,3 +352,43 @@ def test_the_same_seed_gives_the_same_report(trained_folder: Any, tmp_path: Path
         text = report.report_path.read_text(encoding="utf-8")
         pages[-1] += (text[text.index("<svg") : text.rindex("</svg>")].split("What was forgotten")[0],)
     assert pages[0] == pages[1]
+
+
+def test_auto_goes_on_when_an_audit_fails_and_says_that_it_chose(trained_folder: Any, tmp_path: Path) -> None:
+    speaker = trained_folder.speaker("train")
+    report = forget_with_report(trained_folder.folder, trained_folder.corpus, tmp_path / "out", speaker=speaker)
+    attempts = report.content["attempts"]
+    declared = ["amun", "gradient_ascent"]  # nothing was saved that another method could use
+    assert [one["method"] for one in attempts] == declared[: len(attempts)]
+    assert all(one["verdict"].startswith("FAILED") and one["failed_tests"] for one in attempts[:-1])
+    assert {one["tier"] for one in attempts} == {"T0"}
+    last = attempts[-1]["verdict"]
+    assert not last.startswith("FAILED") or len(attempts) == len(declared)
+    chosen = next(one for one in attempts if one["method"] == report.content["method"]["name"])
+    assert chosen["verdict"] == report.verdict
+    assert len(chosen["failed_tests"]) == min(len(one["failed_tests"]) for one in attempts)
+    page = report.report_path.read_text(encoding="utf-8")
+    check_page(page)
+    assert ("A selection." in page) == (len(attempts) > 1)
+
+
+def test_several_retrained_models_make_it_tier_t1(trained_folder: Any, tmp_path: Path) -> None:
+    model = EmotionModel.from_pretrained(trained_folder.folder)
+    for number in range(4):
+        model.fresh(number).save_pretrained(tmp_path / "gold" / str(number))
+    wanted = {"speaker": trained_folder.speaker("train"), "retrained": tmp_path / "gold"}
+    report = forget_with_report(trained_folder.folder, trained_folder.corpus, tmp_path / "out", **wanted, **QUICK)
+    content = report.content
+    assert (content["tier"], content["references"], content["reference_kind"]) == ("T1", 4, "models")
+    assert len(evidence_of(content)) == 15
+    ranked = content["tests"][0]
+    assert ranked["test"] == "rank among models that never heard the recordings"
+    assert ranked["power"] == "no p below 0.200 with 4 references"
+    assert report.verdict != "APPROXIMATE_TESTED"
+    page = report.report_path.read_text(encoding="utf-8")
+    check_page(page)
+    assert "Does the model stand out among models that never heard the recordings?" in page
+    # the same model twice is one reference
+    model.fresh(0).save_pretrained(tmp_path / "gold" / "again")
+    with pytest.raises(DataError, match="is there twice"):
+        forget_with_report(trained_folder.folder, trained_folder.corpus, tmp_path / "no", **wanted, **QUICK)

@@ -10,7 +10,7 @@ import torch
 
 from affekt.corpora import Corpus, Split
 from affekt.errors import ConfigError, DataError
-from affekt.metrics.deletion_rules import LOSS, PERMUTATION, RECORD, SCREEN, UTILITY
+from affekt.metrics.deletion_rules import LIRA_ONLINE, LOSS, PERMUTATION, RECORD, SCREEN, UTILITY
 from affekt.models import EmotionModel
 from affekt.unlearning import audit
 
@@ -100,3 +100,52 @@ def test_the_seed_decides(trained: EmotionModel, tone_split: Split, forgotten: C
     )
     assert one == two
     assert np.isfinite(one["evidence"][0]["estimate"])
+
+
+def test_models_that_heard_and_models_that_forgot(trained: EmotionModel, tone_split: Split, forgotten: Corpus) -> None:
+    def nudged(seed: int) -> EmotionModel:
+        """A model that heard the recordings, other than the one before."""
+        model = copy.deepcopy(trained)
+        torch.manual_seed(seed)
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter += 0.01 * parameter.std(unbiased=False) * torch.randn_like(parameter)
+        return model
+
+    heard, unlearned, never = [nudged(k) for k in range(4)], strangers(trained, 14)[9:13], strangers(trained, 8)
+    report = audit(trained, nudged(9), forgotten, references=never, heard=heard, unlearned=unlearned)
+    online = report.item(LIRA_ONLINE)
+    assert online.passed is False  # it says what models that heard them say
+    assert online.before > 0 > online.references.mean
+    assert online.power == "4 models trained with the recordings against 8 without"
+    assert report.ensemble is not None
+    assert report.ensemble.models == (5, 4, 4)
+    assert report.to_json()["ensemble"]["u_lira"]["estimate"] >= 0.0
+    assert not any("U-LiRA" in line or "online LiRA" in line for line in report.not_tested)
+    without = audit(trained, nudged(9), forgotten, references=never)
+    assert without.item(LIRA_ONLINE).note == "no models trained with the recordings were given"
+    assert sum("U-LiRA" in line or "online LiRA" in line for line in without.not_tested) == 2
+    with pytest.raises(DataError, match=r"too few models \(got 2 that heard"):
+        audit(trained, nudged(9), forgotten, references=never, heard=heard[:2])
+    with pytest.raises(DataError, match=r"too few references to stand beside \(got 5"):
+        audit(trained, nudged(9), forgotten, references=never[:5], unlearned=unlearned)
+    never[0].erasure = replace(trained.erasure, commitments={"dev": frozenset({"ab"})})
+    with pytest.raises(DataError, match="trained on 0 of"):
+        audit(trained, nudged(9), forgotten, references=never[1:], heard=[*heard, never[0]])
+
+
+def test_where_saved_rows_come_from(ready: EmotionModel, tone_split: Split, forgotten: Corpus) -> None:
+    assert ready.erasure is not None
+    saved = ready.erasure.statistics
+    assert saved is not None
+    assert saved.fold_counts == {"within": 3, "across": 3}
+    many = saved.across.repeat(1, 10, 1) + torch.randn(len(saved.across), 20, saved.across.shape[2])
+    ready.erasure = replace(ready.erasure, statistics=replace(saved, within=many, across=many))
+    for scope, rule in (("speaker", "across"), ("utterances", "within")):
+        report = audit(ready, ready, forgotten, tone_split.test, test=tone_split.test, scope=scope)
+        assert report.saved == (rule, 3, 20)
+        assert report.reference_kind == "out-of-fold"
+        assert report.item(PERMUTATION).values["floor"] == pytest.approx(1 / 21)
+        # they answered on the forgotten recordings alone, so no band stands beside the rest
+        assert report.item(UTILITY).references is None
+        assert report.item(LOSS).references is None

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from affekt.errors import ConfigError, ShapeError
-from affekt.metrics.deletion_rules import LOSS, PERMUTATION, RELATIVE, SCREEN, UTILITY
-from affekt.unlearning.audit_answers import Answers, Sets
+from affekt.metrics.deletion_rules import LOSS, PERMUTATION, RELATIVE, SCREEN, TESTS, UTILITY
+from affekt.unlearning.audit_answers import Answers, SavedRows, Sets
 from affekt.unlearning.audit_judge import judge
+from affekt.unlearning.audit_population import BESIDE_RETRAINED
 
 CLASSES, FORGET, OTHERS, TEST = 4, 24, 40, 60
 
@@ -143,3 +144,59 @@ def test_t1_needs_four_references_and_answers_must_fit() -> None:
         judge(sets(models[0], models[1:4], original, labels), tier="T1")
     with pytest.raises(ShapeError, match="answers do not fit"):
         Answers(labels=labels, before=original, after=original[:-1])
+
+
+def test_a_single_retrained_model_stands_beside_everything_and_can_excuse_a_loss() -> None:
+    models, original, labels = world(8)
+    better = original.copy()
+    rows = np.arange(FORGET + OTHERS, len(labels))
+    better[rows, labels[rows]] += 4.0  # the model before was better on the test speakers than any that was retrained
+    after, gold = models[0], [models[0].copy()]
+    report = judge(sets(after, gold, better, labels), informed=False)
+    assert (report.tier, report.references) == ("T0", 0)
+    for test in (LOSS, SCREEN, UTILITY):
+        assert report.item(test).references is None
+        assert report.item(test).retrained == pytest.approx(report.item(test).estimate)
+    beside = report.item(BESIDE_RETRAINED)
+    assert beside.estimate == 0.0
+    assert "; shown equivalent" not in beside.note
+    assert beside.note.startswith("shown equivalent within 0.05")
+    assert report.item(UTILITY).passed is True
+    assert report.item(UTILITY).values["lower"] < -0.05
+    alone = judge(sets(after, None, better, labels), informed=False)
+    assert alone.item(UTILITY).failure == "utility"
+    # worse than the retrained model too: no excuse
+    worse = after.copy()
+    worse[rows] = -worse[rows]
+    assert judge(sets(worse, gold, better, labels), informed=False).item(UTILITY).failure == "utility"
+
+
+def test_few_saved_rows_leave_the_limits_of_t0_in_force() -> None:
+    models, original, labels = world(9)
+    given = sets(original, None, original, labels)
+    for count, wanted in ((6, "FAILED_UNDER_FORGOTTEN"), (20, "FAILED_UNDER_FORGOTTEN")):
+        rows = np.stack(models[1 : 1 + count])[:, :FORGET]
+        forget = replace(given.forget, references=rows)
+        saved = SavedRows("across", 5, count)
+        report = judge(replace(given, forget=forget, saved=saved), target=2.0, informed=False)
+        assert (report.tier, report.reference_kind, report.saved) == ("T1", "out-of-fold", saved)
+        assert report.verdict == wanted
+        assert bool(report.item(LOSS).limits.criteria) == (count < 19)
+        assert report.item(LOSS).passed is (False if count < 19 else None)
+
+
+def test_the_same_tests_are_listed_whatever_could_be_made() -> None:
+    models, original, labels = world(10)
+    for references, tier in ((None, "T0"), (models[1:], "T1")):
+        report = judge(sets(models[0], references, original, labels), informed=False)
+        assert tuple(item.test for item in report.items)[: len(TESTS[tier])] == TESTS[tier]
+        assert len({item.test for item in report.items}) == len(report.items)
+
+
+def test_retrained_models_are_seldom_failed() -> None:
+    """The level of the whole audit under its null: 60 models that are exchangeable with their 20 references."""
+    failed = 0
+    for seed in range(60):
+        models, original, labels = world(100 + seed)
+        failed += judge(sets(models[0], models[1:], original, labels), informed=False).verdict.startswith("FAILED")
+    assert failed <= 8  # 1/21 by the permutation test alone; 8 of 60 has a chance below 0.01 at 6 %
