@@ -75,8 +75,8 @@ def label_distances(first: Tensor, second: Tensor | None = None, *, norm: Norm =
         raise ConfigError(f"norm is {norm!r}; l1 or l2 was expected; choose one of these.")
     one = first.double().reshape(len(first), -1)
     two = one if second is None else second.double().reshape(len(second), -1)
-    difference = one.unsqueeze(1) - two.unsqueeze(0)  # (N, M, P)
-    found: Tensor = torch.linalg.vector_norm(difference, ord=1 if norm == "l1" else 2, dim=2)
+    # without products of matrices, which would make a label a little distant from itself
+    found: Tensor = torch.cdist(one, two, p=1 if norm == "l1" else 2, compute_mode="donot_use_mm_for_euclid_dist")
     return found.float()
 
 
