@@ -77,7 +77,8 @@ def main() -> int:
     parser.add_argument("--folds", type=int, default=3)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--epochs", type=int, default=25)
-    parser.add_argument("--lexicon", default="", help="norms of words: a second text side, and EmoBank needs none")
+    parser.add_argument("--lexicon", default="", help="norms of words: beside the hashed words of a second text side")
+    parser.add_argument("--axes", action="store_true", help="also distances of valence alone and of arousal alone")
     parser.add_argument("--norms-as-positions", action="store_true", help="places of emotions from --lexicon")
     parser.add_argument("--emobank", type=Path, help="sentences with valence and arousal, emobank.csv")
     parser.add_argument("--also", default="", help="READER=FOLDER of recordings to search with the same models")
@@ -104,13 +105,13 @@ def main() -> int:
         }
         write_json(options.out, run_record("retrieval-settings", **record, seconds=time.perf_counter() - started))
         return 0
-    record |= bench.measure()
     options.out.mkdir(parents=True, exist_ok=True)
-    record = run_record("retrieval", **record, seconds=time.perf_counter() - started)
-    write_json(options.out / "results.json", record)
-    write_text(options.out / "results.md", table(record))
+    for found in bench.measure():  # what is done is on disk if the rest is never reached
+        whole = run_record("retrieval", **record, **found, seconds=time.perf_counter() - started)
+        write_json(options.out / "results.json", whole)
+        write_text(options.out / "results.md", table(whole))
     bench.picture(options.out / "embedding.svg")
-    sys.stdout.write(table(record))
+    sys.stdout.write(table(whole))
     return 0
 
 
@@ -205,13 +206,14 @@ class Bench:
                     sys.stderr.write(f"{rows[-1]}\n")
         return rows
 
-    def measure(self) -> dict[str, Any]:
-        """All variants on all folds and seeds."""
+    def measure(self) -> Iterator[dict[str, Any]]:
+        """All variants on all folds and seeds, one after the other; each time everything that is known by then."""
         options = self.options
-        variants = [(loss, AXES, "") for loss in ("rnc", "supcon", "clip")]
-        variants += [("rnc", ("valence",), ""), ("rnc", ("arousal",), "")]
-        if options.lexicon:
-            variants += [(loss, AXES, options.lexicon) for loss in ("rnc", "supcon", "clip")]
+        variants: list[tuple[str, Sequence[str], str]] = [(loss, AXES, "") for loss in ("rnc", "supcon", "clip")]
+        if options.lexicon and not options.norms_as_positions:
+            variants.append(("rnc", AXES, options.lexicon))
+        if options.axes:
+            variants += [("rnc", ("valence",), ""), ("rnc", ("arousal",), "")]
         also = None
         if options.also:
             reader, _, folder = options.also.partition("=")
@@ -219,27 +221,26 @@ class Bench:
             whole = FeatureStore(self.template, other)
             whole.fill()
             also = self.part(np.arange(len(other)), whole)
-        found = [self.variant(loss, axes, lexicon, also) for loss, axes, lexicon in variants]
-        pairs = [("rnc", "supcon"), ("rnc", "clip")]
-        by_name = {row["name"]: row for row in found}
-        kinds = [""] + (["+norms"] if options.lexicon else [])
-        differences = [
-            self.difference(by_name[first + kind], by_name[second + kind]) for kind in kinds for first, second in pairs
-        ]
-        for row in found:
-            for name in [name for name in row if name.startswith("_")]:
-                del row[name]
+        found: dict[str, dict[str, Any]] = {}
+        pairs = [("rnc", "supcon"), ("rnc", "clip"), ("supcon", "clip"), ("rnc+norms", "rnc")]
         tested = np.concatenate([test for _, _, test in self.folds()])
-        return {
-            "seeds": list(range(options.seeds)),
-            "folds": options.folds,
-            "tested_speakers": len(set(self.speakers[tested])),
-            "tested_utterances": len(tested),
-            "settings": self.settings,
-            "positions": self.positions or "affekt.preference.POSITIONS",
-            "rows": found,
-            "differences": differences,
-        }
+        for loss, axes, lexicon in variants:
+            row = self.variant(loss, axes, lexicon, also)
+            found[row["name"]] = row
+            yield {
+                "seeds": list(range(options.seeds)),
+                "folds": options.folds,
+                "tested_speakers": len(set(self.speakers[tested])),
+                "tested_utterances": len(tested),
+                "settings": self.settings,
+                "positions": self.positions or "affekt.preference.POSITIONS",
+                "rows": [{name: row[name] for name in row if not name.startswith("_")} for row in found.values()],
+                "differences": [
+                    self.difference(found[first], found[second])
+                    for first, second in pairs
+                    if first in found and second in found
+                ],
+            }
 
     def variant(self, loss: str, axes: Sequence[str], lexicon: str, also: FeatureStore | None) -> dict[str, Any]:
         """One loss over folds and seeds."""
@@ -287,7 +288,7 @@ class Bench:
             "recall_at_1_audio_to_text": asdict(bootstrap_values(hits[:, rows].mean(0), clusters=self.speakers[rows])),
             "runs": {key: spread([run[key] for run in each]) for key in keys},
             "_runs": each,
-            "_scores": scores["seen"],
+            "_scores": scores,
             "_folds": fold_of,
         }
         if elsewhere:
@@ -303,13 +304,14 @@ class Bench:
         """First less second: tau with an interval over speakers, the gaps as means over paired runs."""
         rows = np.flatnonzero(first["_folds"] >= 0)
         found: dict[str, Any] = {"first": first["name"], "second": second["name"]}
-        for i, axis in enumerate(AXES):
-            one, two = (side["_scores"][axis][:, rows] for side in (first, second))
-            found[f"tau_{axis}"] = asdict(
-                ranking_difference(
-                    self.places[rows, i], one, two, within=first["_folds"][rows], clusters=self.speakers[rows]
-                ).tau
-            )
+        for phrasing, ending in (("seen", ""), ("unseen", "_unseen")):
+            for i, axis in enumerate(AXES):
+                one, two = (side["_scores"][phrasing][axis][:, rows] for side in (first, second))
+                found[f"tau_{axis}{ending}"] = asdict(
+                    ranking_difference(
+                        self.places[rows, i], one, two, within=first["_folds"][rows], clusters=self.speakers[rows]
+                    ).tau
+                )
         for key in ("mmd", "wasserstein", "sliced_wasserstein", "recall_at_1_text_to_audio"):
             apart = np.array([a[key] - b[key] for a, b in zip(first["_runs"], second["_runs"], strict=True)])
             runs = np.array([run["fold"] for run in first["_runs"]])
@@ -466,15 +468,16 @@ def table(record: dict[str, Any]) -> str:
             f"| {row['name']} | {' | '.join(cells)} | {interval(row['recall_at_1_audio_to_text'])} | {recall} "
             f"| {' | '.join(gaps)} |"
         )
+    keys = ["tau_valence", "tau_arousal", "tau_valence_unseen", "tau_arousal_unseen"]
+    keys += ["mmd", "wasserstein", "sliced_wasserstein"]
     lines += [
         "",
-        "| first less second | tau valence | tau arousal | MMD² | W1 | sliced W1 |",
-        "|---|---|---|---|---|---|",
+        "| first less second | tau valence | tau arousal | tau valence, unseen | tau arousal, unseen | MMD² | W1 "
+        "| sliced W1 |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for row in record["differences"]:
-        cells = [
-            interval(row[key]) for key in ("tau_valence", "tau_arousal", "mmd", "wasserstein", "sliced_wasserstein")
-        ]
+        cells = [interval(row[key]) for key in keys]
         lines.append(f"| {row['first']} less {row['second']} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
