@@ -1,6 +1,7 @@
 """Recognisers that learn otherwise than from labels alone.
 
 - :class:`FewLabels`, :class:`FixMatch`, :class:`FullMatch`: emotion and intent from some of the labels
+- :class:`InformationAugmentation`: features of the last layer that a generator makes, and simpler ones
 
 Each method is a :class:`~affekt.training.TrainingMethod`; ``affekt train --method NAME`` uses it.
 """
@@ -8,14 +9,16 @@ Each method is a :class:`~affekt.training.TrainingMethod`; ``affekt train --meth
 from typing import Final
 
 from affekt.recognition.few_labels import FewLabels
+from affekt.recognition.information_augmentation import InformationAugmentation
 from affekt.recognition.semi_supervised import FixMatch, FullMatch
 from affekt.training import TrainingMethod
 
-__all__ = ["METHODS", "FewLabels", "FixMatch", "FullMatch"]
+__all__ = ["METHODS", "FewLabels", "FixMatch", "FullMatch", "InformationAugmentation"]
 
 METHODS: Final[dict[str, type[TrainingMethod]]] = {
     "few_labels": FewLabels,
     "fixmatch": FixMatch,
     "fullmatch": FullMatch,
+    "information-augmentation": InformationAugmentation,
 }
 """Name -> method; its fields are its settings."""

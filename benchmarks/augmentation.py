@@ -1,0 +1,433 @@
+"""Do feature vectors that are made up help a head on a frozen encoder? Noise, mixup, SMOTE, CVAE, GAN, InfoGAN.
+
+Speakers are divided into five groups; with each seed one group is tested, the next is the development side, the others
+train, so five seeds test every speaker once, and the next five do so with other groups. In the condition ``few`` every
+second class keeps 15 % of its training recordings. The ratio is chosen on the development speakers of each split alone.
+
+python benchmarks/augmentation.py CORPUS --encoder FOLDER --out FOLDER [--seeds 5] [--part main]
+
+Runs are kept one by one in OUT/runs.jsonl, so an interrupted measurement goes on where it stopped.
+"""
+
+import argparse
+import json
+import shlex
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.stats import spearmanr
+
+from affekt.corpora import Corpus, Split, open_corpus
+from affekt.files import write_json, write_text
+from affekt.metrics import bootstrap, bootstrap_difference, uar
+from affekt.models import EmotionModel
+from affekt.recognition.feature_augmentation import Augmenter, Samples, Training
+from affekt.recognition.generators import GeneratorConfig
+from affekt.recognition.information_augmentation import InformationAugmentation
+from affekt.training import FeatureStore, build_model, fit, predict_rows, recipe, run_record
+from affekt.training.fit import make_accelerator
+
+GROUPS = 5
+KEPT = 0.15
+RATIOS = (0.5, 1.0, 2.0)
+KINDS = ("copies", "noise", "mixup", "smote", "cvae", "gan", "infogan")
+TRAIN = {"epochs": 20, "batch_size": 64, "patience": 20}
+STEPS = (60, 180, 500)
+
+
+def main() -> int:
+    """Measure what is asked for, and write what there is."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("corpus")
+    parser.add_argument("--encoder", required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--layer", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--part", action="append", choices=("main", "grid", "parts", "stages"))
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    started = time.perf_counter()
+    bench = Bench(open_corpus(options.corpus), options)
+    for part in options.part or ("main", "grid", "parts", "stages"):
+        for run in PARTS[part](bench):
+            bench.run(run)
+    record = run_record(
+        "augmentation",
+        command_line=shlex.join(["python", "benchmarks/augmentation.py", *sys.argv[1:]]),
+        corpus=bench.corpus.name,
+        data_sha256=bench.corpus.digest,
+        classes=list(bench.corpus.classes),
+        utterances=len(bench.corpus),
+        speakers=len(bench.corpus.speakers),
+        seeds=list(range(options.seeds)),
+        layer=options.layer,
+        train=asdict(recipe("encoder", **TRAIN)),
+        generator=asdict(GeneratorConfig()),
+        kept_of_few=KEPT,
+        ratios=list(RATIOS),
+        **bench.summary(),
+        seconds_of_runs=sum(found["seconds"] for found in bench.found.values()),
+        seconds=time.perf_counter() - started,
+    )
+    write_json(options.out / "results.json", record)
+    write_text(options.out / "results.md", table(record))
+    sys.stdout.write(table(record))
+    return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One training: what it is called and how it differs."""
+
+    name: str
+    condition: str
+    method: InformationAugmentation
+    hidden: int = 0
+
+
+class Bench:
+    """Splits, features and finished runs of a corpus."""
+
+    def __init__(self, corpus: Corpus, options: argparse.Namespace) -> None:
+        self.corpus, self.options = corpus, options
+        self.accelerator = make_accelerator()
+        self.seeds = range(options.seeds)
+        self.file = options.out / "runs.jsonl"
+        self.found: dict[str, dict[str, Any]] = {}
+        if self.file.is_file():
+            for line in self.file.read_text(encoding="utf-8").splitlines():
+                entry = json.loads(line)
+                self.found[entry["key"]] = entry
+        options.out.mkdir(parents=True, exist_ok=True)
+        speakers = np.array(corpus.speakers)
+        self.group: list[dict[str, int]] = []  # of each speaker, anew for every five seeds
+        for repeat in range(-(-options.seeds // GROUPS)):
+            groups = np.random.default_rng(repeat).permutation(len(speakers)) % GROUPS
+            self.group.append(dict(zip(speakers.tolist(), groups.tolist(), strict=True)))
+        self.models: dict[int, EmotionModel] = {}
+        self.heads: dict[tuple[int, int], dict[str, torch.Tensor]] = {}
+        self.store: FeatureStore | None = None
+        self.augmenters: dict[tuple[Any, ...], Augmenter] = {}
+
+    def model(self, hidden: int) -> EmotionModel:
+        """One model a width; its encoder is never trained."""
+        if hidden not in self.models:
+            shape = {"encoder": self.options.encoder, "layer": self.options.layer, "hidden": hidden}
+            self.models[hidden] = build_model("encoder", self.corpus.classes, seed=0, options=shape)
+        return self.models[hidden]
+
+    def first_weights(self, hidden: int, seed: int) -> dict[str, torch.Tensor]:
+        """Weights of a head that has learned nothing."""
+        if (hidden, seed) not in self.heads:
+            state = self.model(hidden).fresh(seed).state_dict()
+            self.heads[hidden, seed] = {name: part for name, part in state.items() if ".encoder." not in name}
+        return self.heads[hidden, seed]
+
+    def features(self, corpus: Corpus) -> FeatureStore:
+        """Front-end features of some utterances, out of those of all."""
+        if self.store is None:
+            self.store = FeatureStore(self.model(0), self.corpus)
+            self.store.fill()
+            names = self.corpus.table["utterance"].to_list()
+            self.row_of = {name: row for row, name in enumerate(names)}
+        return _Part(self.store, corpus, [self.row_of[name] for name in corpus.table["utterance"]])
+
+    def split(self, seed: int, condition: str) -> Split:
+        """The split of a seed; ``few`` takes training recordings of every second class away."""
+        of_speaker = self.group[seed // GROUPS]
+        group = np.array([of_speaker[speaker] for speaker in self.corpus.table["speaker"]])
+        test_group, dev_group = seed % GROUPS, (seed + 1) % GROUPS
+        sides = [(group != test_group) & (group != dev_group), group == dev_group, group == test_group]
+        train, dev, test = (self.corpus.select(np.flatnonzero(side)) for side in sides)
+        if condition == "few":
+            labels, keep = train.labels(), np.ones(len(train), bool)
+            for k in range(0, len(self.corpus.classes), 2):
+                rows = np.random.default_rng([seed, k]).permutation(np.flatnonzero(labels == k))
+                keep[rows[max(2, round(KEPT * len(rows))) :]] = False
+            train = train.select(np.flatnonzero(keep))
+        return Split(train=train, dev=dev, test=test)
+
+    def run(self, run: Run) -> None:
+        """Train with every seed, unless it was done before."""
+        for seed in self.seeds:
+            key = f"{run.condition}|{run.name}|{seed}"
+            if key in self.found:
+                continue
+            started = time.perf_counter()
+            split = self.split(seed, run.condition)
+            model = self.model(run.hidden)
+            model.load_state_dict(self.first_weights(run.hidden, seed), strict=False)
+            config = recipe("encoder", **TRAIN, method=_reused(self, run, seed))
+            stores = (self.features(split.train), self.features(split.dev))
+            fitted = fit(
+                model, split.train, split.dev, config=config, seed=seed, stores=stores, accelerator=self.accelerator
+            )
+            test = predict_rows(model, self.features(split.test), np.arange(len(split.test))).argmax(1)
+            best = fitted.history[fitted.best_epoch - 1]
+            entry = {
+                "key": key,
+                "name": run.name,
+                "condition": run.condition,
+                "seed": seed,
+                "history": best,
+                "best_epoch": fitted.best_epoch,
+                "trained": len(fitted.trained_rows),
+                "test_rows": split.test.table["utterance"].to_list(),
+                "test": test.tolist(),
+                "seconds": time.perf_counter() - started,
+            }
+            self.found[key] = entry
+            with self.file.open("a", encoding="utf-8") as stream:
+                stream.write(json.dumps(entry) + "\n")
+            sys.stderr.write(f"{key}: dev {best['dev_uar']:.3f}, {entry['seconds']:.1f} s\n")
+
+    def runs(self, name: str, condition: str) -> list[dict[str, Any]]:
+        """The finished runs of a name, one a seed."""
+        return [self.found[key] for seed in self.seeds if (key := f"{condition}|{name}|{seed}") in self.found]
+
+    def chosen(self, kind: str, condition: str) -> list[dict[str, Any]]:
+        """Of each seed the run with the ratio that is best on its development speakers: UAR, then loss."""
+        per_ratio = [self.runs(f"{kind} {ratio:g}", condition) for ratio in RATIOS]
+        if not all(len(runs) == len(self.seeds) for runs in per_ratio):
+            return []
+        best = []
+        for runs in zip(*per_ratio, strict=True):
+            top = max(runs, key=lambda run: (run["history"]["dev_uar"], -run["history"]["dev_loss"]))
+            # the indicator was taken of one ratio alone: the generator is the same
+            told = {name: value for name, value in runs[0]["history"].items() if name.startswith("mi_")}
+            best.append({**top, "history": {**told, **top["history"]}})
+        return best
+
+    def pooled(self, runs: list[dict[str, Any]]) -> tuple[np.ndarray, np.ndarray, list[str]]:
+        """Truth, prediction and speaker of every tested utterance."""
+        self.features(self.corpus)
+        rows = [self.row_of[name] for run in runs for name in run["test_rows"]]
+        speaker = self.corpus.table["speaker"].to_list()
+        said = np.concatenate([run["test"] for run in runs])
+        return self.corpus.labels()[rows], said, [speaker[row] for row in rows]
+
+    def score(self, name: str, runs: list[dict[str, Any]], base: list[dict[str, Any]]) -> dict[str, Any]:
+        """UAR over all test speakers, and its paired difference to a baseline's."""
+        truth, said, speakers = self.pooled(runs)
+        other = self.pooled(base)[1]
+        seeds = [uar(*self.pooled([run])[:2]) for run in runs]
+        figures = {
+            key: float(np.mean([run["history"][key] for run in runs]))
+            for key in sorted(runs[0]["history"])
+            if all(key in run["history"] for run in runs)
+        }
+        return {
+            "name": name,
+            "uar": asdict(bootstrap("uar", truth, said, clusters=speakers)),
+            "difference": asdict(bootstrap_difference("uar", truth, said, other, clusters=speakers)),
+            "uar_of_seeds": seeds,
+            "chosen": [run["name"] for run in runs],
+            "history": figures,
+        }
+
+    def summary(self) -> dict[str, Any]:
+        """All that can be said of the finished runs."""
+        found: dict[str, Any] = {"conditions": {}}
+        for condition in ("natural", "few"):
+            base = self.runs("none", condition)
+            if len(base) < len(self.seeds):
+                continue
+            rows = [self.score("none", base, base)]
+            for kind in KINDS:
+                if runs := self.chosen(kind, condition):
+                    rows.append(self.score(kind, runs, base))
+            entry: dict[str, Any] = {"methods": rows}
+            gan, info = self.chosen("gan", condition), self.chosen("infogan", condition)
+            if gan and info:
+                entry["infogan_less_gan"] = self.score("infogan", info, gan)["difference"]
+            entry["parts"] = self.parts(condition, base)
+            if (grid := self.correlation(condition)) is not None:
+                entry["indicator"] = grid
+            found["conditions"][condition] = entry
+        return found
+
+    def parts(self, condition: str, base: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Runs with a part left out, each beside the run it is left out of."""
+        rows = []
+        for name in sorted({run["name"] for run in self.found.values() if run["condition"] == condition}):
+            runs = self.runs(name, condition)
+            beside = "hidden none" if name.startswith("hidden") else "none"
+            first = self.runs(beside, condition) or base
+            if len(runs) == len(self.seeds) == len(first) and not name.startswith(KINDS[:5]):
+                rows.append({**self.score(name, runs, first), "beside": beside})
+        return rows
+
+    def correlation(self, condition: str) -> dict[str, Any] | None:
+        """How the indicator and dev UAR move together over the settings of each split; the interval is over splits."""
+        table: dict[int, list[dict[str, float]]] = {}
+        for run in self.found.values():
+            if run["condition"] == condition and run["name"].startswith("grid "):
+                table.setdefault(run["seed"], []).append(run["history"])
+        if len(table) < len(self.seeds) or len({len(rows) for rows in table.values()}) != 1:
+            return None
+        found: dict[str, Any] = {"settings": len(table[0]), "level": 0.95}
+        for name in ("mi_class", "mi_text", "mi_condition"):
+            if not all(name in row for rows in table.values() for row in rows):
+                continue
+            each = []
+            for seed in self.seeds:
+                x, y = ([row[key] for row in table[seed]] for key in (name, "dev_uar"))
+                each.append(float(spearmanr(x, y).statistic) if np.ptp(y) > 0 and np.ptp(x) > 0 else 0.0)
+            draws = np.random.default_rng(0).choice(each, (2000, len(each))).mean(1)
+            low, high = np.percentile(draws, [2.5, 97.5])
+            found[name] = {"spearman": float(np.mean(each)), "low": float(low), "high": float(high), "splits": each}
+        return found
+
+
+class _Part(FeatureStore):
+    """Some rows of another store, for the same utterances in another corpus."""
+
+    def __init__(self, store: FeatureStore, corpus: Corpus, rows: list[int]) -> None:
+        self.model, self.corpus = store.model, corpus
+        self._items = [store[row] for row in rows]
+
+    def __getitem__(self, row: int) -> torch.Tensor:
+        return self._items[row]
+
+    def length(self, row: int) -> int:
+        return len(self._items[row])
+
+
+def _reused(bench: Bench, run: Run, seed: int) -> InformationAugmentation:
+    """The run's method; generators of equal settings, split and features are trained once."""
+
+    @dataclass(frozen=True, kw_only=True)
+    class Reused(InformationAugmentation):
+        def augmenter(self) -> Augmenter | None:
+            made = super().augmenter()
+            if made is None or run.hidden:
+                return made
+            settings = replace(self, ratio=1.0, balance=True, measure=True)
+            return _Once(bench.augmenters, (run.condition, seed, repr(settings)), made)
+
+    return Reused(**{name: getattr(run.method, name) for name in (each.name for each in fields(run.method))})
+
+
+class _Once:
+    """An augmenter that is fitted the first time alone; its vectors are those of the same split and seed."""
+
+    def __init__(self, known: dict[tuple[Any, ...], Augmenter], key: tuple[Any, ...], made: Augmenter) -> None:
+        self.known, self.key, self.made = known, key, made
+
+    def fit(self, training: Training, *, seed: int) -> None:
+        if self.key not in self.known:
+            self.made.fit(training, seed=seed)
+            self.known[self.key] = self.made
+
+    def sample(self, counts: Any, *, seed: int) -> Samples:
+        return self.known[self.key].sample(counts, seed=seed)
+
+
+def main_part(bench: Bench) -> Iterator[Run]:
+    """Every kind with every ratio, in both conditions."""
+    for condition in ("few", "natural"):
+        yield Run(name="none", condition=condition, method=InformationAugmentation(kind="none"))
+        for kind in KINDS:
+            for ratio in RATIOS:
+                how = {"kind": "noise", "noise_scale": 0.0} if kind == "copies" else {"kind": kind}
+                method = InformationAugmentation(**how, ratio=ratio, measure=ratio == RATIOS[0])
+                yield Run(name=f"{kind} {ratio:g}", condition=condition, method=method)
+
+
+def grid_part(bench: Bench) -> Iterator[Run]:
+    """Bounds on and off and how long the generator learns: ablations, and checkpoints for the indicator."""
+    text = bench.corpus.name != "emogator"
+    for of_class in (0.0, 1.0):
+        for of_text in (0.0, 0.5) if text else (0.0,):
+            for steps in STEPS:
+                generator = GeneratorConfig(class_weight=of_class, text_weight=of_text, steps=steps)
+                yield Run(
+                    name=f"grid class {of_class:g} text {of_text:g} steps {steps}",
+                    condition="few",
+                    method=InformationAugmentation(generator=generator),
+                )
+
+
+def parts_part(bench: Bench) -> Iterator[Run]:
+    """Text at generation and not, pairs with and without their bound, MINE, how many are made."""
+    made = {
+        "infogan ratio 0.25": InformationAugmentation(ratio=0.25),
+        "infogan ratio 4": InformationAugmentation(ratio=4.0),
+    }
+    if bench.corpus.name != "emogator":
+        made |= {
+            "infogan text at training": InformationAugmentation(text="training"),
+            "infogan text none": InformationAugmentation(text="none"),
+            "infogan mine": InformationAugmentation(generator=GeneratorConfig(text_bound="mine")),
+            "infogan pairs": InformationAugmentation(generator=GeneratorConfig(pairs=True)),
+            "infogan pairs without bound": InformationAugmentation(
+                generator=GeneratorConfig(pairs=True, pair_weight=0.0)
+            ),
+        }
+    for name, method in made.items():
+        yield Run(name=name, condition="few", method=method)
+
+
+def stages_part(bench: Bench) -> Iterator[Run]:
+    """A hidden layer that stage 1 trains, with InfoNCE and without."""
+    for kind in ("none", "infogan"):
+        for weight in (0.5, 0.0) if bench.corpus.name != "emogator" else (0.0,):
+            name = f"hidden {kind}" + ("" if weight or bench.corpus.name == "emogator" else " without InfoNCE")
+            yield Run(
+                name=name, condition="few", method=InformationAugmentation(kind=kind, align_weight=weight), hidden=128
+            )
+
+
+PARTS: dict[str, Callable[[Bench], Iterator[Run]]] = {
+    "main": main_part,
+    "grid": grid_part,
+    "parts": parts_part,
+    "stages": stages_part,
+}
+
+
+def table(record: dict[str, Any]) -> str:
+    """The record in Markdown."""
+    lines = [f"# Augmentation on {record['corpus']}", "", f"`{record['command_line']}`", ""]
+    lines += [f"{record['utterances']} utterances, {record['speakers']} speakers, {len(record['seeds'])} splits.", ""]
+    for condition, entry in record["conditions"].items():
+        heads = {"natural": "All training recordings", "few": f"Every second class cut to {KEPT:.0%} in training"}
+        for title, rows in (
+            (heads[condition], entry["methods"]),
+            ("Parts, " + heads[condition].lower(), entry["parts"]),
+        ):
+            lines += [
+                f"## {title}",
+                "",
+                "| method | UAR | less none | dev UAR | MI class | MI text |",
+                "|---|---|---|---|---|---|",
+            ]
+            for row in rows:
+                history = row["history"]
+                info = [f"{history[k]:.2f}" if k in history else "" for k in ("mi_class", "mi_text")]
+                lines.append(
+                    f"| {row['name']} | {_percent(row['uar'])} | {_percent(row['difference'], sign='+')} | "
+                    f"{100 * history['dev_uar']:.1f} | {info[0]} | {info[1]} |"
+                )
+            lines.append("")
+        if "infogan_less_gan" in entry:
+            lines += [f"InfoGAN less GAN: {_percent(entry['infogan_less_gan'], sign='+')}.", ""]
+        for name, value in entry.get("indicator", {}).items():
+            if isinstance(value, dict):
+                bounds = f"[{value['low']:+.2f}, {value['high']:+.2f}]"
+                lines += [f"Spearman of {name} and dev UAR: {value['spearman']:+.2f} {bounds}.", ""]
+    return "\n".join(lines)
+
+
+def _percent(value: dict[str, Any], *, sign: str = "") -> str:
+    return f"{100 * value['estimate']:{sign}.1f} [{100 * value['low']:{sign}.1f}, {100 * value['high']:{sign}.1f}]"
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
