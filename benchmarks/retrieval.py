@@ -76,7 +76,7 @@ def main() -> int:
     parser.add_argument("--dev", default="", help="speakers for early stopping and for --choose; none: the next fold's")
     parser.add_argument("--folds", type=int, default=3)
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--epochs", type=int, default=25)
+    parser.add_argument("--epochs", type=int, default=15)
     parser.add_argument("--lexicon", default="", help="norms of words: beside the hashed words of a second text side")
     parser.add_argument("--axes", action="store_true", help="also distances of valence alone and of arousal alone")
     parser.add_argument("--norms-as-positions", action="store_true", help="places of emotions from --lexicon")
