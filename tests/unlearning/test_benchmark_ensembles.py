@@ -13,7 +13,7 @@ from affekt.unlearning import benchmark_ensembles
 from affekt.unlearning.benchmark_ensembles import EnsembleConfig, check_ensembles, ensembles
 from affekt.unlearning.compare import CompareConfig
 
-METHODS = ("out_of_fold", "kfac", "gradient_ascent:stop=zero:learning_rate=0.05", "fold_swap")
+METHODS = ("out_of_fold", "kfac", "gradient_ascent:stop=steps:learning_rate=0.3", "fold_swap")
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def compared(tone_folder: Path, encoder_folder: Callable[[str], Path]) -> Compar
     return CompareConfig(
         corpus=str(tone_folder),
         family="encoder",
-        train=recipe("encoder", epochs=40, batch_size=16, learning_rate=3e-2, keep_last=True, heldout_fraction=0.15),
+        train=recipe("encoder", epochs=8, batch_size=16, learning_rate=5e-2, keep_last=True, heldout_fraction=0.15),
         options={"encoder": str(encoder_folder("whisper")), "layer": 1, "dropout": 0.0},
         erasure={"folds": 3, "repeats": 2},
         settings={"gradient_ascent": {"max_steps": 20}},
@@ -69,10 +69,9 @@ def test_models_that_forgot_beyond_measure_are_told_apart(finished: tuple[Path, 
     _, found = finished
     for one in found["sets"]:
         rows = {row["method"]: row for row in one["rows"]}
-        assert rows[METHODS[2]]["forget_accuracy"] < 0.2
         assert rows[METHODS[2]]["evidence"]["auc"]["estimate"] > 0.97
         assert rows[METHODS[2]]["evidence"]["quality"]["ratio"] < 0.5
-        assert rows["original"]["retained_accuracy"] > 0.6
+        assert rows["original"]["evidence"]["auc"]["estimate"] < rows[METHODS[2]]["evidence"]["auc"]["estimate"]
 
 
 def test_what_is_there_is_used_again_and_what_is_lost_comes_back_the_same(

@@ -157,7 +157,7 @@ def _cells(run: Mapping[str, Any], entry: Mapping[str, Any]) -> list[str]:
     ratios = [entry[name] for name in ("time_ratio_from_recordings", "time_ratio")]
     return [
         run["name"],
-        f"{group_title(entry['group'])} ({entry['forgotten']:.0f}; {entry['cells']} cells)",
+        f"{group_title(entry['group'])} ({entry['forgotten']:.0f}; {_cells_of(entry)})",
         f"`{entry['method']}`",
         "yes" if "retained data" in entry["needs"] else "no",
         _number(entry["tow"], 3),
@@ -173,6 +173,10 @@ def _cells(run: Mapping[str, Any], entry: Mapping[str, Any]) -> list[str]:
         *("–" if ratio is None or entry["method"] == "original" else f"{ratio['estimate']:.1f}" for ratio in ratios),
         words,
     ]
+
+
+def _cells_of(entry: Mapping[str, Any]) -> str:
+    return "1 cell" if entry["cells"] == 1 else f"{entry['cells']} cells"
 
 
 def _evidence(found: Mapping[str, Any] | None) -> list[str]:
