@@ -211,7 +211,9 @@ class EmotionModel(nn.Module):
 
     @property
     def has_frozen_encoder(self) -> bool:
-        """Whether :meth:`front_end` runs a pretrained encoder: worth keeping what it gives."""
+        """Whether :meth:`front_end` runs a frozen encoder, of sound or of text: worth keeping what it gives."""
+        if isinstance(self.network, TextNetwork):
+            return True
         return self.pretrained is not None and self.pretrained.options.train in ("head", "last")
 
     def front_end(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
