@@ -72,7 +72,11 @@ def page() -> str:
         "intervals, and how to read them: `results/forgetting/*/results.md`.",
     ]
     for file in sorted((ROOT / "results" / "forgetting").glob("*/results.json")):
-        lines += forgetting(json.loads(file.read_text(encoding="utf-8")), file.parent.name)
+        found = json.loads(file.read_text(encoding="utf-8"))
+        if found.get("format") == "affekt-forgetting-benchmark":
+            lines += benchmark(found, file.parent.name)
+        elif "aggregates" in found:
+            lines += forgetting(found, file.parent.name)
     return "\n".join(lines) + "\n"
 
 
@@ -189,6 +193,57 @@ def forgetting(found: dict[str, Any], name: str) -> list[str]:
                 f"| {size} | `{entry['method']}` | " + " | ".join(cells) + f" | {worst} | {share} | {faster} |"
             )
     return lines
+
+
+def benchmark(found: dict[str, Any], name: str) -> list[str]:
+    """One benchmark: a table with a row a group of sizes and method, and which targets were missed."""
+    lines = [
+        "",
+        f"### {name}",
+        "",
+        f"{found['seconds'] / 60:.0f} minutes. Targets and columns: [](benchmark.md); "
+        f"intervals and more columns: `results/forgetting/{name}/results.md`.",
+        "",
+        "```sh",
+        found["command"],
+        "```",
+        "",
+        "| corpus, model | forget | method | cells | ToW (worst) | test UAR change, points | relearn gap | loss gap | "
+        "F / F_null | faster than retraining from recordings | missed |",
+        "|---|---|---|" + "---:|" * 7 + "---|",
+    ]
+    first = {"retrain": 0, "retrain again": 1, "original": 2}
+    for run in found["runs"]:
+        groups = list(dict.fromkeys(entry["group"] for entry in run["summary"]))
+        for group in groups:
+            entries = [entry for entry in run["summary"] if entry["group"] == group]
+            for entry in sorted(entries, key=lambda entry: first.get(entry["method"], 3)):
+                lines.append(_benchmark_row(run["name"], entry, reference=entry["method"] in first))
+    return lines
+
+
+def _benchmark_row(name: str, entry: dict[str, Any], *, reference: bool) -> str:
+    def mean(key: str, form: str, scale: float = 1.0) -> str:
+        return "–" if entry[key] is None else format(scale * entry[key]["estimate"], form)
+
+    missed = [target for target, met in entry["targets"].items() if met is False]
+    ratio = "–" if entry["f_ratio"] is None else f"{entry['f_ratio']:.2f}"
+    worst = "" if entry["tow_worst"] is None else f" ({entry['tow_worst']:.3f})"
+    faster = "–" if entry["method"] == "original" else mean("time_ratio_from_recordings", ".1f")
+    cells = [
+        name,
+        entry["group"],
+        f"`{entry['method']}`",
+        str(entry["cells"]),
+        mean("tow", ".3f") + worst,
+        mean("test_uar_change", "+.1f", 100.0),
+        mean("relearn_gap", ".3f"),
+        mean("loss_gap", ".2f"),
+        ratio,
+        faster,
+        "–" if reference else ", ".join(missed) or "none",
+    ]
+    return f"| {' | '.join(cells)} |"
 
 
 if __name__ == "__main__":
