@@ -1,6 +1,6 @@
 """What do FixMatch and FullMatch give with few labels, and what does fusing a model that hears and one that reads?
 
-Every method takes the same number of steps with the same number of labelled utterances each; few_labels never looks at
+Every method takes the same number of steps with the same number of labelled utterances each; few-labels never looks at
 the others. Thresholds are chosen on development speakers with other labels than those reported; the epoch is chosen on
 development speakers, who are labelled; nothing is chosen on test speakers. Rows pool the test utterances of all seeds,
 and intervals resample their speakers (of DailyDialog: dialogues), with all their seeds.
@@ -41,7 +41,7 @@ from affekt.training import FeatureStore, PredictedHeads, TrainConfig, fit, mode
 
 FRACTIONS = (0.05, 0.1, 0.25, 1.0)
 THRESHOLDS = (0.7, 0.8, 0.95)
-METHODS = {"few_labels": FewLabels, "fixmatch": FixMatch, "fullmatch": FullMatch}
+METHODS = {"few-labels": FewLabels, "fixmatch": FixMatch, "fullmatch": FullMatch}
 TUNING_SEED = 1000  # labels of the tuning are others than those of any reported seed
 TUNED_AT = 0.1
 
@@ -129,7 +129,7 @@ def network(kind: str, options: argparse.Namespace) -> dict[str, Any]:
 def method(name: str, options: argparse.Namespace, *, fraction: float, seed: int, threshold: float) -> FewLabels:
     """A method with its settings."""
     common: dict[str, Any] = {"labelled": fraction, "label_seed": seed, "select": "score"}
-    if name == "few_labels":
+    if name == "few-labels":
         return FewLabels(**common)
     views = ViewConfig(count=3, lexicon=options.lexicon)
     return METHODS[name](**common, mu=options.mu, threshold=threshold, views=views)  # type: ignore[arg-type]
@@ -179,7 +179,7 @@ def tuned(
         name: max((entry for entry in tried if entry["method"] == name), key=lambda entry: entry["dev_score"])
         for name in ("fixmatch", "fullmatch")
     }
-    return {"few_labels": 0.0, **{name: entry["threshold"] for name, entry in best.items()}}, tried
+    return {"few-labels": 0.0, **{name: entry["threshold"] for name, entry in best.items()}}, tried
 
 
 # data
@@ -328,7 +328,7 @@ def single(corpus: Corpus, options: argparse.Namespace) -> dict[str, Any]:
     for fraction in options.fractions:
         for name in METHODS:
             row = f"{name}@{fraction:g}"
-            against = {} if name == "few_labels" else {"few_labels": f"few_labels@{fraction:g}"}
+            against = {} if name == "few-labels" else {"few_labels": f"few-labels@{fraction:g}"}
             scores = pool.score(row, against)
             rows.append({"method": name, "labelled": fraction, **scores, "notes": notes[row]})
     return {
@@ -394,8 +394,8 @@ def fusion(corpus: Corpus, options: argparse.Namespace) -> dict[str, Any]:
             against = {}
             if name in ("fusion", "plain mean"):
                 against = {"sound": f"sound best{end}", "text": f"text best{end}"}
-            elif not name.endswith(("few_labels", "best")):
-                against = {"few_labels": f"{name.split()[0]} few_labels{end}"}
+            elif not name.endswith(("few-labels", "best")):
+                against = {"few_labels": f"{name.split()[0]} few-labels{end}"}
             entry = {"method": name, "labelled": fraction, **pool.score(name + end, against)}
             rows.append(entry | ({"notes": notes[name + end]} if name + end in notes else {}))
     return {
@@ -428,7 +428,7 @@ def page(record: dict[str, Any]) -> str:
         if joint
         else ["method", "labels", "UAR"]
     )
-    heads += ["less few_labels", "mask rate", "k"]
+    heads += ["less few-labels", "mask rate", "k"]
     lines = [f"# Few labels: {record['corpus']}", "", f"`{record['command_line']}`", ""]
     if record["synthetic"]:
         lines += ["The corpus is synthetic: no person speaks in it.", ""]

@@ -280,7 +280,7 @@ def test_what_it_says_no_to(texts: Split) -> None:
 
 def test_every_method_is_named_as_in_the_list() -> None:
     assert {name: kind.NAME for name, kind in METHODS.items() if issubclass(kind, FewLabels)} == {
-        "few_labels": "few_labels",
+        "few-labels": "few-labels",
         "fixmatch": "fixmatch",
         "fullmatch": "fullmatch",
     }

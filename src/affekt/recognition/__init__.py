@@ -16,7 +16,7 @@ from affekt.training import TrainingMethod
 __all__ = ["METHODS", "FewLabels", "FixMatch", "FullMatch", "InformationAugmentation"]
 
 METHODS: Final[dict[str, type[TrainingMethod]]] = {
-    "few_labels": FewLabels,
+    "few-labels": FewLabels,
     "fixmatch": FixMatch,
     "fullmatch": FullMatch,
     "information-augmentation": InformationAugmentation,

@@ -31,7 +31,7 @@ _FALSE = ("0", "false", "no")
 class FewLabels(TrainingMethod):
     """Supervised learning from some of the labels; utterances without an emotion are never looked at."""
 
-    NAME: ClassVar[str] = "few_labels"
+    NAME: ClassVar[str] = "few-labels"
 
     labelled: float = 1.0
     """Share of the utterances that keep their labels, of those that have any. Which ones depends on their names and
