@@ -7,6 +7,7 @@ copy on both sides, which counts nowhere.
 Source: Kendall 1945 (tau-b); definitions card, S.5.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +20,7 @@ from affekt.metrics.intervals import Interval, cluster_groups, percentile_interv
 
 __all__ = ["RankingScores", "kendall_tau", "pair_accuracy", "ranking_difference", "score_ranking"]
 
-_LARGEST_MATRIX = 2000
+_LARGEST_MATRIX = 500
 """With more speakers (or utterances, where there are none) the sums over pairs are linearised in their weights: each
 unit counts the sum over its own pairs, the leading term of the bootstrap."""
 _ROWS = 256
@@ -205,21 +206,17 @@ def _pair_sums(
     lists = None if within is None else _inputs.codes("within", within, size)[0]
     count = int(places.max()) + 1
     linear = count > _LARGEST_MATRIX
-    columns = np.ones((size, 1)) if linear else np.eye(count)[places]  # (N, G)
+    columns = np.ones((size, 1)) if linear or groups is None else np.eye(count)[places]  # (N, G)
     found = np.zeros((5, count, columns.shape[1]))
-    for start in range(0, size, _ROWS):
-        rows = slice(start, start + _ROWS)
-        gap = x[rows, None] - x[None, :]
+    for some, others in _blocks(size, lists):
+        gap = x[some, None] - x[None, others]
         sign = np.sign(gap)
-        other = np.sign(y[rows, None] - y[None, :])
+        other = np.sign(y[some, None] - y[None, others])
         counts = (np.abs(gap) >= margin) & (sign != 0.0)
-        if lists is not None:
-            same = lists[rows, None] == lists[None, :]
-            sign, other, counts = sign * same, other * same, counts & same
         agreement = sign * other
         parts = (agreement, np.abs(sign), np.abs(other), agreement * counts, counts.astype(np.float64))
         for total, part in zip(found, parts, strict=True):
-            np.add.at(total, places[rows], part @ columns)
+            np.add.at(total, places[some], part @ columns[others])
     found /= 2.0
     if found[1].sum() <= 0.0 or found[4].sum() <= 0.0:
         raise DataError(
@@ -227,6 +224,15 @@ def _pair_sums(
             "differ were expected; use more utterances or a smaller margin."
         )
     return found, round(float(found[4].sum()))
+
+
+def _blocks(size: int, lists: IntVector | None) -> Iterator[tuple[IntVector, IntVector]]:
+    """Utterances, and those they are compared with: all, or the others of their list."""
+    everyone = np.arange(size, dtype=np.int64)
+    members = [everyone] if lists is None else [everyone[lists == code] for code in range(int(lists.max()) + 1)]
+    for inside in members:
+        for start in range(0, len(inside), _ROWS):
+            yield inside[start : start + _ROWS], inside
 
 
 def _resampled(matrix: RealArray, weights: RealArray) -> RealArray:

@@ -96,9 +96,9 @@ class LabelLists:
     def _pools(self, rows: IntArray) -> tuple[list[IntArray], FloatArray]:
         """Rows of each group where values differ, and the share of lists it gets."""
         known = rows[~np.isnan(self.values[rows])]
-        codes = np.zeros(len(known), np.int64) if self.groups is None else self.groups[known]
-        pools = [known[codes == code] for code in np.unique(codes)]
-        pools = [pool for pool in pools if len(np.unique(self.values[pool])) > 1]
+        codes = None if self.groups is None else self.groups[known]
+        pools = [known] if codes is None else [known[codes == code] for code in np.unique(codes)]
+        pools = [pool for pool in pools if len(pool) and np.ptp(self.values[pool]) > 0]
         if not pools:
             raise DataError(
                 f"no two of {len(rows)} utterances differ in what they are to be ordered by; values that differ were "
@@ -117,7 +117,7 @@ class LabelLists:
                     break
                 if self._apart(row, chosen):
                     chosen = np.append(chosen, row)
-        elif len(np.unique(self.values[tried])) > 1:
+        elif np.ptp(self.values[tried]) > 0:
             chosen = tried
         return chosen[np.argsort(-self.values[chosen], kind="stable")]
 
