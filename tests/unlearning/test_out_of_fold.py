@@ -54,12 +54,44 @@ def test_others_keep_what_they_had(ready: EmotionModel, ready_report: TrainRepor
 
 def test_teachers_are_averaged_or_drawn() -> None:
     logits = torch.tensor([[[2.0, 0.0], [0.0, 2.0]], [[1.0, 0.0], [1.0, 0.0]]])
-    mean = teacher_probabilities(logits, Config(), seed=0)
+    labels = torch.tensor([0, 1])
+    mean = teacher_probabilities(logits, labels, Config(teachers="probabilities"), seed=0)
     assert mean[0].tolist() == pytest.approx([0.5, 0.5])
-    drawn = {tuple(teacher_probabilities(logits, Config(average=False), seed=seed)[0].tolist()) for seed in range(20)}
+    drawn = {
+        tuple(teacher_probabilities(logits, labels, Config(teachers="drawn"), seed=seed)[0].tolist())
+        for seed in range(20)
+    }
     assert sorted(drawn) == [pytest.approx(logits[0, k].softmax(0).tolist()) for k in (1, 0)]
-    hot = teacher_probabilities(logits, Config(temperature=2.0), seed=0)
+    hot = teacher_probabilities(logits, labels, Config(temperature=2.0), seed=0)
     assert hot[1].tolist() == pytest.approx(torch.tensor([0.5, 0.0]).softmax(0).tolist())
+
+
+def test_teachers_agree_on_logits_or_on_the_loss() -> None:
+    logits = torch.tensor([[[3.0, 0.0, 1.0], [-1.0, 0.0, 2.0]]])
+    labels = torch.tensor([0])
+    found = teacher_probabilities(logits, labels, Config(teachers="logits"), seed=0)
+    assert found[0].tolist() == pytest.approx(torch.tensor([1.0, 0.0, 1.5]).softmax(0).tolist())
+    found = teacher_probabilities(logits, labels, Config(teachers="losses"), seed=0)
+    mean = logits.softmax(2)[0].mean(0)
+    losses = [-float(logits[0, k].log_softmax(0)[0]) for k in (0, 1)]
+    assert -float(found[0, 0].log()) == pytest.approx(sum(losses) / 2, rel=1e-6)
+    assert float(found[0, 1] / found[0, 2]) == pytest.approx(float(mean[1] / mean[2]), rel=1e-5)
+    assert float(found.sum()) == pytest.approx(1.0)
+    one = logits[:, :1]  # a single teacher is itself, whatever the rule
+    for rule in ("probabilities", "logits", "losses", "drawn"):
+        found = teacher_probabilities(one, labels, Config(teachers=rule), seed=0)
+        assert found[0].tolist() == pytest.approx(one[0, 0].softmax(0).tolist())
+
+
+def test_learning_from_steps_saves_steps(ready: EmotionModel, forget_set: ForgetSet) -> None:
+    """With L-BFGS the same divergence is reached in fewer steps."""
+    steps = {}
+    for history in (0, 10):
+        config = method_config("out_of_fold", history=history, tolerance=1e-3, max_steps=200)
+        result = forget(ready, forget_set, method="out_of_fold", config=config, scope="speaker")
+        assert result.log.reached
+        steps[history] = result.log.steps
+    assert steps[10] <= steps[0]
 
 
 def test_a_model_without_statistics_is_refused(trained: EmotionModel, forget_set: ForgetSet) -> None:
@@ -72,3 +104,7 @@ def test_settings_out_of_range() -> None:
         Config(trust=0)
     with pytest.raises(ConfigError, match="max_steps is 0"):
         Config(max_steps=0)
+    with pytest.raises(ConfigError, match="history is -1"):
+        Config(history=-1)
+    with pytest.raises(ConfigError, match="teachers is 'all'; one of probabilities, logits, losses, drawn"):
+        Config(teachers="all")  # type: ignore[arg-type]

@@ -26,6 +26,10 @@ __all__ = ["Curvature", "LayerFactors", "collect_curvature"]
 Layer: TypeAlias = nn.Linear | nn.Conv1d | nn.Conv2d
 Batch: TypeAlias = tuple[Tensor, Tensor]
 
+_NEGLIGIBLE = 1e-2
+"""An eigenvalue less far below zero than this times the damping is left as it is: the rounding of saved sums makes
+such."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class LayerFactors:
@@ -316,8 +320,14 @@ def _add_diagonal(
 def _inverse(moment: Tensor, damping: float) -> Tensor:
     """(moment + damping)^-1 of a symmetric matrix, in float64.
 
-    Negative eigenvalues, which subtracting under changed weights can leave, count as 0.
+    Negative eigenvalues, which subtracting under changed weights can leave, count as 0. Where there are none, which two
+    Cholesky decompositions tell, the eigenvalues are not needed: they take five times as long.
     """
+    damped = moment.clone()
+    damped.diagonal().add_(_NEGLIGIBLE * damping)
+    if not int(torch.linalg.cholesky_ex(damped)[1]):
+        damped.diagonal().add_((1.0 - _NEGLIGIBLE) * damping)
+        return torch.cholesky_inverse(torch.linalg.cholesky(damped))
     values, vectors = torch.linalg.eigh(moment)
     inverse: Tensor = (vectors / (values.clamp_min(0.0) + damping)) @ vectors.T
     return inverse

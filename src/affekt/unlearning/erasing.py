@@ -32,6 +32,10 @@ class SavedShare:
     """The saved sums of a head in closed form without the forget set."""
     sums_share: HeadSums | None = None
     """What the forget set contributes to them."""
+    inside: tuple[int, ...] = ()
+    """Positions in the forget set of the recordings that were trained on."""
+    items: tuple[Tensor, ...] | None = None
+    """Front-end features of the forget set, if looking these up took them."""
 
 
 def saved_share(model: EmotionModel, forget_set: ForgetSet, scope: Literal["speaker", "utterances"]) -> SavedShare:
@@ -41,17 +45,20 @@ def saved_share(model: EmotionModel, forget_set: ForgetSet, scope: Literal["spea
     saved = model.erasure.statistics
     names = [model.erasure.commitment(waveform) for waveform in forget_set.waveforms]
     teachers = saved.teachers(names, "across" if scope == "speaker" else "within")
-    found = SavedShare(teachers=teachers, clean_fold=saved.clean_fold(names))
     trained = model.erasure.commitments.get("train", frozenset())
     inside = [row for row, name in enumerate(names) if name in trained]
+    found = SavedShare(teachers=teachers, clean_fold=saved.clean_fold(names), inside=tuple(inside))
     if saved.sums is not None:
         own = _sums_of(model, forget_set, inside) if inside else None
         found = replace(found, sums=saved.sums if own is None else saved.sums.without(own), sums_share=own)
     if saved.curvature is None:
         return found
-    share = _curvature_of(model, [forget_set.waveforms[row] for row in inside]) if inside else None
+    was_training = model.training
+    items = tuple(LearnedPart(model.eval()).features(forget_set.waveforms))
+    model.train(was_training)
+    share = _curvature_of(model, [items[row] for row in inside]) if inside else None
     curvature = saved.curvature if share is None else saved.curvature.without(share)
-    return replace(found, curvature=curvature, share=share)
+    return replace(found, curvature=curvature, share=share, items=items)
 
 
 def erased_record(
@@ -69,7 +76,8 @@ def erased_record(
     part = LearnedPart(original)
     was_training = original.training
     original.eval()
-    logits = part.all_logits(part.features(forget_set.waveforms)).double()
+    items = part.features(forget_set.waveforms) if share is None or share.items is None else share.items
+    logits = part.all_logits(items).double()
     original.train(was_training)
     losses = torch.nn.functional.cross_entropy(logits, forget_set.labels, reduction="none")
     hits = logits.argmax(1) == forget_set.labels
@@ -128,14 +136,13 @@ def _sums_of(model: EmotionModel, forget_set: ForgetSet, rows: Sequence[int]) ->
     return model.network.sums(vectors, forget_set.labels[list(rows)])
 
 
-def _curvature_of(model: EmotionModel, waveforms: Sequence[object], *, batch_size: int = 16) -> Curvature:
-    part = LearnedPart(model)
+def _curvature_of(model: EmotionModel, items: Sequence[Tensor], *, batch_size: int = 16) -> Curvature:
     was_training = model.training
     model.eval()
-    items = sorted(part.features(waveforms), key=lambda item: -len(item))  # type: ignore[arg-type]
+    items = sorted(items, key=lambda item: -len(item))
+    device = LearnedPart(model).device
     batches = (
-        pad_features(items[start : start + batch_size], device=part.device)
-        for start in range(0, len(items), batch_size)
+        pad_features(items[start : start + batch_size], device=device) for start in range(0, len(items), batch_size)
     )
     found = collect_curvature(model, model.classify, batches)
     model.train(was_training)

@@ -181,8 +181,11 @@ def forget(
         target_gap=target_gap,
         teachers=given.teachers,
         curvature=given.curvature,
+        share=given.share,
+        trained=given.inside,
         clean_fold=given.clean_fold,
         sums=given.sums,
+        items=given.items,
         supplier=supplier,
         cache={} if cache is None else cache,
     )

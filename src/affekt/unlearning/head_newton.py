@@ -74,7 +74,7 @@ def unlearn(model: torch.nn.Module, material: Material, config: Config, *, seed:
         )
     part = LearnedPart(model)
     part.model.eval()
-    items = part.features(material.forget_set.waveforms)
+    items = material.features(part)
     labels = material.forget_set.labels
     before = state_of(part, items, labels)
     layer = dict(model.named_modules())[head.name]
@@ -142,11 +142,11 @@ def _gradient(part: LearnedPart, items: list[Tensor], labels: Tensor, *, batch_s
 
 def _solved(matrix: Tensor, vector: Tensor, damping: float) -> Tensor:
     """(matrix + damping)^-1 vector, float64; negative curvature, which subtracting can leave, counts as none."""
-    matrix = matrix.double().to(vector.device)
-    damped = matrix + damping * torch.eye(len(matrix), dtype=matrix.dtype, device=matrix.device)
+    damped = matrix.to(vector.device, torch.float64, copy=True)
+    damped.diagonal().add_(damping)
     factor, failed = torch.linalg.cholesky_ex(damped)
     if not int(failed):
         return torch.cholesky_solve(vector[:, None], factor)[:, 0]
-    values, vectors = torch.linalg.eigh(matrix)
+    values, vectors = torch.linalg.eigh(matrix.to(vector.device, torch.float64))
     found: Tensor = vectors @ ((vectors.T @ vector) / (values.clamp_min(0.0) + damping))
     return found

@@ -63,7 +63,7 @@ def unlearn(model: torch.nn.Module, material: Material, config: Config, *, seed:
         )
     part = LearnedPart(model)
     part.model.eval()
-    items = part.features(material.forget_set.waveforms)
+    items = material.features(part)
     labels = material.forget_set.labels
     before = state_of(part, items, labels)
     target = aimed_loss(material, config.target, before.loss, method="kfac")

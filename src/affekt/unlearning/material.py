@@ -107,13 +107,23 @@ class Material:
     that never heard its speaker)."""
     curvature: Curvature | None = None
     """Saved statistic: the curvature of the training loss, the forget set's share already subtracted."""
+    share: Curvature | None = None
+    """Saved statistic: what was subtracted."""
+    trained: tuple[int, ...] = ()
+    """Saved statistic: positions in the forget set of the recordings that were trained on."""
     clean_fold: FoldModel | None = None
     """Saved statistic: a fold model that was trained on none of these recordings."""
     sums: HeadSums | None = None
     """Saved statistic: what a head in closed form was solved from, the forget set's share already subtracted."""
+    items: tuple[Tensor, ...] | None = field(default=None, repr=False)
+    """Front-end features of the forget set, where looking up saved statistics took them."""
     supplier: Callable[[], Retained] | None = field(default=None, repr=False)
     cache: dict[str, "object"] = field(default_factory=dict, repr=False)
     """Adversarial copies already made from the same model and forget set; see ``attack.cached``."""
+
+    def features(self, part: "LearnedPart") -> list[Tensor]:
+        """Front-end features of the forget set: those at hand, or computed by a model."""
+        return part.features(self.forget_set.waveforms) if self.items is None else list(self.items)
 
     @property
     def retained(self) -> Retained:
@@ -173,7 +183,10 @@ class LearnedPart:
 
     def logits(self, items: Sequence[Tensor]) -> Tensor:
         """Logits (B, K) of feature items, with gradients if they are enabled."""
-        features, lengths = pad_features(items, device=self.device)
+        return self.classify(*pad_features(items, device=self.device))
+
+    def classify(self, features: Tensor, lengths: Tensor) -> Tensor:
+        """Logits (B, K) of padded features (B, F, ...) and lengths (B,), with gradients if they are enabled."""
         apply = self.model.classify if isinstance(self.model, EmotionModel) else self.model
         logits: Tensor = apply(features, lengths)
         return logits

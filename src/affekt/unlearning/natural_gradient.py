@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from affekt.models.curvature import Curvature
+from affekt.training import pad_features
 from affekt.unlearning.material import LearnedPart
 
 __all__ = ["NaturalDirection", "learned_parameters", "move", "snapshot", "step_length"]
@@ -50,6 +51,7 @@ class NaturalDirection:
         curvature: saved by training; None leaves the gradient as it is.
         damping: added to the curvature.
         batch_size: recordings at once.
+        preconditioner: what turns a gradient into a direction, in place of the curvature's own.
     """
 
     def __init__(
@@ -60,20 +62,28 @@ class NaturalDirection:
         *,
         damping: float,
         batch_size: int = 64,
+        preconditioner: Callable[[Named], Named] | None = None,
     ) -> None:
         self.part = part
-        self.items = items
+        self.parameters = learned_parameters(part)
+        self.count = len(items)
         order = sorted(range(len(items)), key=lambda row: -len(items[row]))
-        self.batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
-        self.preconditioner = None if curvature is None else curvature.preconditioner(part.model, damping=damping)
+        chunks = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+        # padded once: the features stay what they are while the weights move
+        self.batches = [
+            (torch.tensor(rows), *pad_features([items[row] for row in rows], device=part.device)) for rows in chunks
+        ]
+        self.preconditioner: Callable[[Named], Named] | None = preconditioner
+        if preconditioner is None and curvature is not None:
+            self.preconditioner = curvature.preconditioner(part.model, damping=damping)
 
     def gradient(self, loss_of: LossOf) -> Named:
         """The plain gradient of the mean loss, by parameter."""
-        parameters = learned_parameters(self.part)
+        parameters = self.parameters
         total = {name: torch.zeros_like(parameter) for name, parameter in parameters.items()}
-        for rows in self.batches:
-            loss = loss_of(self.part.logits([self.items[row] for row in rows]), torch.tensor(rows)).sum()
-            found = torch.autograd.grad(loss / len(self.items), list(parameters.values()), allow_unused=True)
+        for rows, features, lengths in self.batches:
+            loss = loss_of(self.part.classify(features, lengths), rows).sum()
+            found = torch.autograd.grad(loss / self.count, list(parameters.values()), allow_unused=True)
             for name, gradient in zip(parameters, found, strict=True):
                 if gradient is not None:
                     total[name] += gradient
@@ -81,14 +91,21 @@ class NaturalDirection:
 
     def __call__(self, loss_of: LossOf) -> Named:
         """The direction in which the mean loss rises, by parameter."""
-        gradient = self.gradient(loss_of)
-        return gradient if self.preconditioner is None else self.preconditioner(gradient)
+        return self.preconditioned(self.gradient(loss_of))
+
+    def preconditioned(self, gradient: Named) -> Named:
+        """What the curvature makes of a gradient."""
+        return dict(gradient) if self.preconditioner is None else self.preconditioner(gradient)
+
+    def logits(self) -> Tensor:
+        """Logits (N, K) of the forget set as the weights are, without gradients."""
+        with torch.no_grad():
+            found = [(rows, self.part.classify(features, lengths)) for rows, features, lengths in self.batches]
+        every = torch.empty(self.count, found[0][1].shape[1], dtype=found[0][1].dtype, device=found[0][1].device)
+        for rows, logits in found:
+            every[rows.to(every.device)] = logits
+        return every
 
     def mean_loss(self, loss_of: LossOf) -> float:
         """The mean loss as the weights are."""
-        with torch.no_grad():
-            parts = [
-                loss_of(self.part.logits([self.items[row] for row in rows]), torch.tensor(rows)).double().sum()
-                for rows in self.batches
-            ]
-        return float(torch.stack(parts).sum()) / len(self.items)
+        return float(loss_of(self.logits(), torch.arange(self.count)).double().mean())

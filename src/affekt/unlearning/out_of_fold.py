@@ -12,58 +12,91 @@ divergence falls, and until it is small. Nothing but the forget set and what was
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
 from affekt.errors import ConfigError
-from affekt.unlearning.descent import MethodLog, state_of
+from affekt.training import pad_features
+from affekt.unlearning.descent import ForgetState, MethodLog
 from affekt.unlearning.material import LearnedPart, Material, Needs
 from affekt.unlearning.natural_gradient import NaturalDirection, move, snapshot, step_length
+from affekt.unlearning.quasi_newton import QuasiNewton
+from affekt.unlearning.woodbury import ForgottenCurvature
 
 __all__ = ["NEEDS", "PAPER", "Config", "teacher_probabilities", "unlearn"]
 
 PAPER = None
 NEEDS = frozenset({Needs.FORGET_SET, Needs.ERASURE_STATISTICS})
 
+Teachers = Literal["probabilities", "logits", "losses", "drawn"]
+TEACHERS = get_args(Teachers)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
     """Settings of ``out_of_fold``."""
 
-    damping: float = 1e-3
+    damping: float = 1e-5
     """Added to the saved curvature."""
-    trust: float = 0.3
-    """Length of a step over all weights, before halving."""
-    tolerance: float = 0.05
+    trust: float = 1.0
+    """Longest step over all weights, before halving."""
+    tolerance: float = 0.002
     """Stop when the mean divergence from the teachers is below this, nats."""
     max_steps: int = 100
     """Steps at most."""
     temperature: float = 1.0
     """Teachers' logits are divided by this."""
-    average: bool = True
-    """Several teachers: their mean probabilities; false: one of them for each recording, drawn at random, so that
-    models unlearned with different seeds differ as retrained ones do."""
+    teachers: Teachers = "probabilities"
+    """What several teachers say together: ``probabilities``, their mean; ``logits``, the probabilities of their mean
+    logits; ``losses``, the label gets the geometric mean of its probabilities, so that the loss is the teachers' mean
+    loss, and the other classes share the rest as in ``probabilities``; ``drawn``, one teacher for each recording, at
+    random, so that models unlearned with different seeds differ as retrained ones do."""
+    history: int = 10
+    """Earlier steps that a step learns from (L-BFGS); 0: none."""
     natural: bool = True
     """Use the saved curvature; false: the plain gradient."""
+    woodbury: bool = False
+    """Take the forget set's own curvature out of the saved one exactly, and not factor by factor; for heads that are
+    linear maps of one vector a recording."""
 
     def __post_init__(self) -> None:
         for name in ("damping", "trust", "tolerance", "temperature"):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"{name} is {getattr(self, name)}; a positive number was expected; change it.")
-        if self.max_steps < 1:
-            raise ConfigError(f"max_steps is {self.max_steps}; 1 or more was expected; change it.")
+        if self.teachers not in TEACHERS:
+            raise ConfigError(
+                f"teachers is {self.teachers!r}; one of {', '.join(TEACHERS)} was expected; choose one of these."
+            )
+        if self.max_steps < 1 or self.history < 0:
+            raise ConfigError(
+                f"max_steps is {self.max_steps} and history is {self.history}; 1 or more and 0 or more were expected; "
+                "change them."
+            )
 
 
-def teacher_probabilities(logits: Tensor, config: Config, *, seed: int) -> Tensor:
-    """What the teachers expect of each recording: logits (N, R, K) -> probabilities (N, K), float32."""
-    shares = (logits.double() / config.temperature).softmax(2)
-    if config.average:
-        return shares.mean(1).float()
-    generator = torch.Generator().manual_seed(seed)
-    chosen = torch.randint(0, shares.shape[1], (len(shares),), generator=generator)
-    return shares[torch.arange(len(shares)), chosen].float()
+def teacher_probabilities(logits: Tensor, labels: Tensor, config: Config, *, seed: int) -> Tensor:
+    """What the teachers expect of each recording: logits (N, R, K) and labels (N,) -> probabilities (N, K), float32."""
+    logits = logits.double() / config.temperature
+    shares = logits.softmax(2)
+    if config.teachers == "drawn":
+        generator = torch.Generator().manual_seed(seed)
+        chosen = torch.randint(0, shares.shape[1], (len(shares),), generator=generator)
+        return shares[torch.arange(len(shares)), chosen].float()
+    if config.teachers == "logits":
+        return logits.mean(1).softmax(1).float()
+    mean = shares.mean(1)
+    if config.teachers == "losses":
+        rows = torch.arange(len(labels))
+        label = logits.log_softmax(2)[rows, :, labels].mean(1).exp()  # (N,)
+        others = mean.clone()
+        others[rows, labels] = 0.0
+        mean = others * ((1.0 - label) / others.sum(1).clamp_min(1e-300)).unsqueeze(1)
+        mean[rows, labels] = label
+    return mean.float()
 
 
 def unlearn(model: torch.nn.Module, material: Material, config: Config, *, seed: int) -> MethodLog:
@@ -84,40 +117,45 @@ def unlearn(model: torch.nn.Module, material: Material, config: Config, *, seed:
     started = time.perf_counter()
     part = LearnedPart(model)
     part.model.eval()
-    items = part.features(material.forget_set.waveforms)
+    items = material.features(part)
     labels = material.forget_set.labels
-    before = state_of(part, items, labels)
-    teachers = teacher_probabilities(material.teachers, config, seed=seed).to(part.device)
+    teachers = teacher_probabilities(material.teachers, labels, config, seed=seed).to(part.device)
     entropy = torch.special.xlogy(teachers, teachers).sum(1)  # (N,)
 
     def divergence(logits: Tensor, rows: Tensor) -> Tensor:
         found: Tensor = entropy[rows] - (teachers[rows] * logits.log_softmax(1)).sum(1)
         return found
 
-    curvature = material.curvature if config.natural else None
-    direction = NaturalDirection(part, items, curvature, damping=config.damping)
-    now = direction.mean_loss(divergence)
-    first = now
+    direction = _direction(part, items, material, config)
+    every = torch.arange(len(items))
+    logits = direction.logits()
+    before = _state(logits, labels)
+    first = now = float(divergence(logits, every).double().mean())
     trace: list[float] = []
+    newton = QuasiNewton(direction.preconditioned, history=config.history)
     stuck = False
     while now > config.tolerance and not stuck and len(trace) < config.max_steps:
-        step = direction(divergence)
+        step = newton.direction(direction.gradient(divergence))
         start = snapshot(part)
         length = step_length(step)
         if not math.isfinite(length) or length == 0.0:
             break
         scale, stuck = config.trust / length, True
+        if newton.pairs:  # these directions have a length of their own
+            scale = min(1.0, scale)
         for _ in range(12):
             move(part, start, step, -scale)
-            reached = direction.mean_loss(divergence)
+            tried = direction.logits()
+            reached = float(divergence(tried, every).double().mean())
             if reached < now:  # not for NaN
-                now, stuck = reached, False
+                now, logits, stuck = reached, tried, False
                 break
             scale /= 2
         if stuck:
             move(part, start, step, 0.0)
-        trace.append(state_of(part, items, labels).loss)
-    after = state_of(part, items, labels)
+        newton.moved(step, -scale)
+        trace.append(_state(logits, labels).loss)
+    after = _state(logits, labels)
     reached_target = now <= config.tolerance
     stopped = (
         f"the mean divergence from models that never heard the recordings fell below {config.tolerance:g} nats"
@@ -143,4 +181,25 @@ def unlearn(model: torch.nn.Module, material: Material, config: Config, *, seed:
             "teachers": int(material.teachers.shape[1]),
             "descent_seconds": time.perf_counter() - started,
         },
+    )
+
+
+def _direction(part: LearnedPart, items: Sequence[Tensor], material: Material, config: Config) -> NaturalDirection:
+    """The gradient, the natural gradient, or the natural gradient with the forget set's curvature taken out exactly."""
+    curvature = material.curvature if config.natural else None
+    preconditioner = None
+    if config.woodbury and curvature is not None and material.share is not None:
+        features, lengths = pad_features([items[row] for row in material.trained], device=part.device)
+        preconditioner = ForgottenCurvature(part, features, lengths, curvature, material.share, damping=config.damping)
+    return NaturalDirection(part, items, curvature, damping=config.damping, preconditioner=preconditioner)
+
+
+def _state(logits: Tensor, labels: Tensor) -> ForgetState:
+    """Mean loss, accuracy and predictions for logits (N, K)."""
+    logits = logits.cpu().double()
+    prediction = logits.argmax(1)
+    return ForgetState(
+        loss=float(torch.nn.functional.cross_entropy(logits, labels)),
+        accuracy=float((prediction == labels).double().mean()),
+        prediction=prediction,
     )
