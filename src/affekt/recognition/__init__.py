@@ -8,9 +8,8 @@ Each method is a :class:`~affekt.training.TrainingMethod`; ``affekt train --meth
 
 from typing import Final
 
-from affekt.recognition.few_labels import FewLabels
 from affekt.recognition.information_augmentation import InformationAugmentation
-from affekt.recognition.semi_supervised import FixMatch, FullMatch
+from affekt.recognition.semi_supervised import FewLabels, FixMatch, FullMatch
 from affekt.training import TrainingMethod
 
 __all__ = ["METHODS", "FewLabels", "FixMatch", "FullMatch", "InformationAugmentation"]

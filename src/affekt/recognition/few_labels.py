@@ -1,115 +1,27 @@
-"""Learning from the labelled part of a corpus alone: what methods that use the rest are compared with.
+"""Which utterances keep their labels, batches of them, and their loss: what learning from few labels starts from.
 
-Ours, not a paper's: which utterances keep their labels, and steps that are as many as a pass over the whole corpus
-would have, so that all methods of :mod:`affekt.recognition.semi_supervised` take the same number of steps with the
-same number of labels each.
+Ours, not a paper's. An utterance's name decides whether its label is kept, so a model that is trained again without a
+person knows the same labels of the others.
 """
 
 import hashlib
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import ClassVar, Literal
 
 import numpy as np
 
 from affekt.corpora import Corpus
 from affekt.errors import ConfigError, DataError
 from affekt.metrics import JointLabels, jrbm, uar
-from affekt.models import EmotionModel, Heads, ModelConfig
-from affekt.training import FeatureStore, Objective, TrainConfig, TrainingMethod
+from affekt.models import EmotionModel, Heads
+from affekt.training import FeatureStore, Objective, TrainConfig
 from affekt.training.targets import Targets
-from affekt.types import FloatArray, IntArray
+from affekt.types import IntArray
 
-__all__ = ["FewLabels", "LabelledObjective", "cycled", "labelled_among", "labelled_rows"]
+__all__ = ["LabelledObjective", "cycled", "labelled_among", "labelled_rows", "marked_rows"]
 
 _TRUE = ("1", "true", "yes")
 _FALSE = ("0", "false", "no")
-
-
-@dataclass(frozen=True, kw_only=True)
-class FewLabels(TrainingMethod):
-    """Supervised learning from some of the labels; utterances without an emotion are never looked at."""
-
-    NAME: ClassVar[str] = "few-labels"
-
-    labelled: float = 1.0
-    """Share of the utterances that keep their labels, of those that have any. Which ones depends on their names and
-    ``label_seed`` alone, but every emotion and every intent keeps one at least."""
-    labelled_column: str = ""
-    """Column that says instead which utterances keep their labels: true or false, yes or no, 1 or 0."""
-    label_seed: int = 0
-    """Decides which utterances keep their labels."""
-    select: Literal["loss", "score"] = "loss"
-    """What decides which epoch is best on the development speakers, who are labelled: the loss; or the score, which is
-    JRBM with weighted F1 for emotions and intents, and UAR for one of them."""
-
-    def __post_init__(self) -> None:
-        if not 0.0 < self.labelled <= 1.0:
-            raise ConfigError(f"labelled is {self.labelled}; a share above 0 to 1 was expected; change it.")
-        if self.select not in ("loss", "score"):
-            raise ConfigError(f"select is {self.select!r}; loss or score was expected; choose one.")
-
-    def targets(self, corpus: Corpus, model: ModelConfig, config: TrainConfig) -> Targets:
-        """Targets of the labelled utterances; the others have none.
-
-        Raises:
-            ConfigError: the target is not hard, or no column says which utterances are labelled.
-            DataError: no utterance keeps its labels, or one of them has an unknown emotion.
-        """
-        if config.target != "hard":
-            raise ConfigError(
-                f"target is '{config.target}'; hard was expected, as this method learns one emotion an utterance; "
-                "change it."
-            )
-        chosen = self._chosen(corpus, model)
-        if not len(chosen):
-            raise DataError(
-                f"no utterance of corpus '{corpus.name}' keeps a label (got {len(corpus)} utterances); at least one "
-                "was expected; label some."
-            )
-        known = super().targets(corpus.select(chosen), model, config)
-        size = len(corpus)
-
-        def spread(values: IntArray) -> IntArray:
-            found = np.full(size, -1, np.int64)
-            found[chosen] = values
-            return found
-
-        attributes: FloatArray = np.full((size, known.attributes.shape[1]), np.nan)
-        attributes[chosen] = known.attributes
-        return Targets(labels=spread(known.labels), shares=None, attributes=attributes, intents=spread(known.intents))
-
-    def steps(self, targets: Targets, rows: IntArray, config: TrainConfig) -> int:
-        """As many as one pass over the whole corpus, labelled or not, has."""
-        return math.ceil(len(targets.labels) / config.batch_size)
-
-    def batches(
-        self,
-        epoch: int,
-        *,
-        targets: Targets,
-        rows: IntArray,
-        lengths: Sequence[int],
-        config: TrainConfig,
-        generator: np.random.Generator,
-    ) -> Iterator[IntArray]:
-        """Batches of labelled utterances, each in turn before any comes again."""
-        own = labelled_among(targets, rows)
-        yield from cycled(own, config.batch_size, self.steps(targets, rows, config), generator)
-
-    def objective(self, targets: Targets, rows: IntArray, config: TrainConfig, model: ModelConfig) -> Objective:
-        """The supervised loss; the epoch is chosen as ``select`` says."""
-        return LabelledObjective(config, targets, rows, n_classes=len(model.classes), select=self.select)
-
-    def _chosen(self, corpus: Corpus, model: ModelConfig) -> IntArray:
-        """Rows that keep their labels, ascending."""
-        if self.labelled_column:
-            return _marked(corpus, self.labelled_column)
-        columns = ([corpus.emotions] if model.classes else []) + (
-            [corpus.table["intent"].to_list()] if model.intents else []
-        )
-        return labelled_rows(corpus.table["utterance"].to_list(), columns, fraction=self.labelled, seed=self.label_seed)
 
 
 class LabelledObjective(Objective):
@@ -207,7 +119,13 @@ def _number(name: str, seed: int) -> float:
     return int.from_bytes(digest[:7], "big") / 2**56
 
 
-def _marked(corpus: Corpus, column: str) -> IntArray:
+def marked_rows(corpus: Corpus, column: str) -> IntArray:
+    """Rows that a column marks as labelled, ascending.
+
+    Raises:
+        ConfigError: there is no such column.
+        DataError: a cell is neither true nor false.
+    """
     if column not in corpus.table.columns:
         raise ConfigError(
             f"corpus '{corpus.name}' has no column '{column}', which says what is labelled; one of "

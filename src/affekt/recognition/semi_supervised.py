@@ -16,31 +16,118 @@ Reproduces: the gain of the fusion, on a synthetic corpus only, see results/few-
 was available to us.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from affekt.corpora import Corpus
-from affekt.errors import ConfigError, ShapeError
+from affekt.errors import ConfigError, DataError, ShapeError
 from affekt.losses import FullMatchTerms, fixmatch_loss, fullmatch_terms, pseudo_labels
 from affekt.models import EmotionModel, Heads, ModelConfig
-from affekt.recognition.few_labels import FewLabels, LabelledObjective, cycled, labelled_among
+from affekt.recognition.few_labels import LabelledObjective, cycled, labelled_among, labelled_rows, marked_rows
 from affekt.recognition.views import STRONG, WEAK, ViewConfig, ViewStore
-from affekt.training import FeatureStore, Objective, Prepared, TargetBatch, TrainConfig
+from affekt.training import FeatureStore, Objective, Prepared, TargetBatch, TrainConfig, TrainingMethod
 from affekt.training.targets import Targets
-from affekt.types import IntArray
+from affekt.types import FloatArray, IntArray
 
-__all__ = ["PAPER", "FixMatch", "FullMatch", "SemiSupervisedObjective"]
+__all__ = ["PAPER", "FewLabels", "FixMatch", "FullMatch", "SemiSupervisedObjective"]
 
 PAPER = {
     "title": "End-to-end Acoustic-linguistic Emotion and Intent Recognition Enhanced by Semi-supervised Learning",
     "arxiv": "2507.07806",
     "year": 2025,
 }
+
+
+@dataclass(frozen=True, kw_only=True)
+class FewLabels(TrainingMethod):
+    """Supervised learning from some of the labels, which the others are compared with; utterances without a label are
+    never looked at."""
+
+    NAME: ClassVar[str] = "few-labels"
+
+    labelled: float = 1.0
+    """Share of the utterances that keep their labels, of those that have any. Which ones depends on their names and
+    ``label_seed`` alone, but every emotion and every intent keeps one at least."""
+    labelled_column: str = ""
+    """Column that says instead which utterances keep their labels: true or false, yes or no, 1 or 0."""
+    label_seed: int = 0
+    """Decides which utterances keep their labels."""
+    select: Literal["loss", "score"] = "loss"
+    """What decides which epoch is best on the development speakers, who are labelled: the loss; or the score, which is
+    JRBM with weighted F1 for emotions and intents, and UAR for one of them."""
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.labelled <= 1.0:
+            raise ConfigError(f"labelled is {self.labelled}; a share above 0 to 1 was expected; change it.")
+        if self.select not in ("loss", "score"):
+            raise ConfigError(f"select is {self.select!r}; loss or score was expected; choose one.")
+
+    def targets(self, corpus: Corpus, model: ModelConfig, config: TrainConfig) -> Targets:
+        """Targets of the labelled utterances; the others have none.
+
+        Raises:
+            ConfigError: the target is not hard, or no column says which utterances are labelled.
+            DataError: no utterance keeps its labels, or one of them has an unknown emotion.
+        """
+        if config.target != "hard":
+            raise ConfigError(
+                f"target is '{config.target}'; hard was expected, as this method learns one emotion an utterance; "
+                "change it."
+            )
+        chosen = self._chosen(corpus, model)
+        if not len(chosen):
+            raise DataError(
+                f"no utterance of corpus '{corpus.name}' keeps a label (got {len(corpus)} utterances); at least one "
+                "was expected; label some."
+            )
+        known = super().targets(corpus.select(chosen), model, config)
+        size = len(corpus)
+
+        def spread(values: IntArray) -> IntArray:
+            found = np.full(size, -1, np.int64)
+            found[chosen] = values
+            return found
+
+        attributes: FloatArray = np.full((size, known.attributes.shape[1]), np.nan)
+        attributes[chosen] = known.attributes
+        return Targets(labels=spread(known.labels), shares=None, attributes=attributes, intents=spread(known.intents))
+
+    def steps(self, targets: Targets, rows: IntArray, config: TrainConfig) -> int:
+        """As many as one pass over the whole corpus, labelled or not, has."""
+        return math.ceil(len(targets.labels) / config.batch_size)
+
+    def batches(
+        self,
+        epoch: int,
+        *,
+        targets: Targets,
+        rows: IntArray,
+        lengths: Sequence[int],
+        config: TrainConfig,
+        generator: np.random.Generator,
+    ) -> Iterator[IntArray]:
+        """Batches of labelled utterances, each in turn before any comes again."""
+        own = labelled_among(targets, rows)
+        yield from cycled(own, config.batch_size, self.steps(targets, rows, config), generator)
+
+    def objective(self, targets: Targets, rows: IntArray, config: TrainConfig, model: ModelConfig) -> Objective:
+        """The supervised loss; the epoch is chosen as ``select`` says."""
+        return LabelledObjective(config, targets, rows, n_classes=len(model.classes), select=self.select)
+
+    def _chosen(self, corpus: Corpus, model: ModelConfig) -> IntArray:
+        """Rows that keep their labels, ascending."""
+        if self.labelled_column:
+            return marked_rows(corpus, self.labelled_column)
+        columns = ([corpus.emotions] if model.classes else []) + (
+            [corpus.table["intent"].to_list()] if model.intents else []
+        )
+        return labelled_rows(corpus.table["utterance"].to_list(), columns, fraction=self.labelled, seed=self.label_seed)
 
 
 @dataclass(frozen=True, kw_only=True)
