@@ -6,8 +6,10 @@ models to be judged: one more retrained, the original untouched, over-forgotten 
 until no recording is recognised, merely fine-tuned on what stays, and forgotten by the published recipe to 0 %. The
 same models are judged again with out-of-fold rows in place of the retrained models: 20 repeats of 5 folds.
 
-    python benchmarks/audit_of_audit.py ENCODER CORPUS OUT [draws] [references] [first seed]
+    python benchmarks/audit_of_audit.py ENCODER CORPUS OUT [draws] [references] [first seed] [heads] [sets]
 
+Heads are ``plain`` or ``standardised``: features standardised over the corpus and half as many epochs, with which a head
+knows any training set by heart. Sets are ``all``, or ``few``: 10 utterances of one speaker alone, without out-of-fold rows.
 Set AFFEKT_EMBEDDINGS to keep the encoder's answers. A share stands with Wilson's interval over draws.
 """
 
@@ -39,7 +41,7 @@ from affekt.unlearning.audit_probes import Probed, probe_items, probed
 
 WIDTH, HIDDEN, LAYER = 128, 64, 4
 FOLDS = 5
-RECIPE = {"epochs": 60, "batch_size": 32, "learning_rate": 5e-3, "weight_decay": 1e-4}
+RECIPE: dict[str, float] = {"epochs": 60, "batch_size": 32, "learning_rate": 5e-3, "weight_decay": 1e-4}
 KINDS = {"10 utterances of one speaker": 10, "30 utterances": 30, "whole speaker": 0}
 TRUTHS = (
     "retrained",
@@ -82,8 +84,12 @@ class Data:
             return model(self.features[rows], torch.full((len(rows),), WIDTH)).double().numpy()
 
 
-def read(encoder: str, corpus_path: str) -> tuple[Data, str]:
-    """Features of one layer, each clip's means and deviations standardised by themselves, in a fixed random basis."""
+def read(encoder: str, corpus_path: str, heads: str = "plain") -> tuple[Data, str]:
+    """Features of one layer, each clip's means and deviations standardised by themselves, in a fixed random basis.
+
+    For standardised heads every number is then standardised over the corpus, forget set included: that is part of the
+    made-up front end, the same for all models.
+    """
     corpus = open_corpus(corpus_path)
     classes = sorted({emotion for emotion in corpus.emotions if emotion})
     model = EmotionModel(ModelConfig(family="encoder", classes=tuple(classes), options={"encoder": encoder})).eval()
@@ -91,8 +97,11 @@ def read(encoder: str, corpus_path: str) -> tuple[Data, str]:
     pooled = torch.stack([store[row][0, LAYER] for row in range(len(corpus))])
     pooled = nn.functional.layer_norm(pooled.view(len(pooled), 2, -1), (pooled.shape[1] // 2,)).flatten(1)
     basis = torch.randn(pooled.shape[1], WIDTH, generator=torch.Generator().manual_seed(0)) / pooled.shape[1] ** 0.5
+    features = pooled @ basis
+    if heads == "standardised":
+        features = (features - features.mean(0)) / features.std(0)
     found = Data(
-        features=((pooled @ basis) / 5.0).clamp(-1.0, 1.0),
+        features=(features / 5.0).clamp(-1.0, 1.0),
         labels=np.array([classes.index(str(emotion)) for emotion in corpus.emotions]),
         speakers=np.array(corpus.table["speaker"].to_list()),
         seconds=corpus.seconds(),
@@ -313,53 +322,69 @@ def markdown(content: dict[str, Any]) -> str:
         lines.append(
             f"| {row['references']} | {row['forget_set']} | {row['truth']} | {row['draws']} | {share} | {wanted} |"
         )
-    return "\n".join(lines) + "\n"
+    shares = ", ".join(f"{name} {share:.1%}" for name, share in content["accuracy_of_originals"].items())
+    return "\n".join([*lines, "", f"Accuracy of the originals: {shares}."]) + "\n"
 
 
-def main(encoder: str, corpus: str, out: str, draws: int = 60, references: int = 20, first_seed: int = 0) -> None:
+def main(
+    encoder: str,
+    corpus: str,
+    out: str,
+    draws: int = 60,
+    references: int = 20,
+    first_seed: int = 0,
+    heads: str = "plain",
+    sets: str = "all",
+) -> None:
     """Run all draws and write results.json and results.md."""
     torch.set_num_threads(1)
     began = time.perf_counter()
-    data, digest = read(encoder, corpus)
+    data, digest = read(encoder, corpus, heads)
+    kinds = list(KINDS)[: 1 if sets == "few" else None]
+    if heads == "standardised":
+        RECIPE["epochs"] = RECIPE["epochs"] // 2
     words = [
         "python",
         "benchmarks/audit_of_audit.py",
         shown(encoder),
         shown(corpus),
-        f"results/audit-of-audit/{Path(corpus).name}",
+        f"results/audit-of-audit/{Path(out).name}",
     ]
     record = run_record(
         "audit-of-audit",
-        command_line=shlex.join([*words, *map(str, (draws, references, first_seed))]),
+        command_line=shlex.join([*words, *map(str, (draws, references, first_seed, heads, sets))]),
         config={
             "recipe": RECIPE,
             "hidden": HIDDEN,
             "width": WIDTH,
             "layer": LAYER,
             "folds": FOLDS,
+            "heads": heads,
             "references": references,
             "first_seed": first_seed,
         },
         benchmark_sha256=hashlib.sha256(Path(__file__).read_bytes()).hexdigest(),
         data_sha256=digest,
     )
-    sides, folds, rows = None, {}, []
+    sides, folds, rows, known = None, {}, [], []
     names = {True: f"out-of-fold rows, {references} repeats of {FOLDS} folds", False: f"{references} retrained models"}
     for number in range(draws):
         seed = first_seed + number
         if number % 20 == 0:  # who is trained on changes every 20 draws; out-of-fold rows are made once for each
             sides = deal(data, np.random.default_rng([seed, 5]))
             folds = {
-                by: out_of_fold(data, sides[0], repeats=references, by_speaker=by, seed=seed) for by in (False, True)
+                by: out_of_fold(data, sides[0], repeats=references, by_speaker=by, seed=seed)
+                for by in ((False, True) if sets == "all" else ())
             }
         assert sides is not None
         original = train(data, [sides[0]], [seed * 1000])[0]
-        for kind in KINDS:
+        known.append([float(np.mean(data.answers(original, part).argmax(1) == data.labels[part])) for part in sides])
+        for kind in kinds:
             found = draw(data, sides, kind, np.random.default_rng([seed, list(KINDS).index(kind)]))
             models, others = models_of(
                 data, found, references=references, seed=seed * 10 + list(KINDS).index(kind), original=original
             )
-            for saved in (False, True):
+            for saved in (False, True)[: 1 if sets == "few" else 2]:
                 whole = kind == "whole speaker"
                 reports = audited(
                     data,
@@ -386,7 +411,8 @@ def main(encoder: str, corpus: str, out: str, draws: int = 60, references: int =
                         }
                     )
         sys.stderr.write(f"{number + 1} of {draws} draws, {time.perf_counter() - began:.0f} s\n")
-        save(Path(out), record, rows, number + 1, time.perf_counter() - began)
+        accuracy = dict(zip(("learned", "held out", "test speakers"), np.mean(known, axis=0).tolist(), strict=True))
+        save(Path(out), record | {"accuracy_of_originals": accuracy}, rows, number + 1, time.perf_counter() - began)
 
 
 def save(folder: Path, record: dict[str, Any], rows: list[dict[str, Any]], draws: int, seconds: float) -> None:
@@ -403,4 +429,4 @@ def shown(path: str) -> str:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:4], *map(int, sys.argv[4:7]))
+    main(*sys.argv[1:4], *map(int, sys.argv[4:7]), *sys.argv[7:9])
