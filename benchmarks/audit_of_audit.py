@@ -8,8 +8,9 @@ same models are judged again with out-of-fold rows in place of the retrained mod
 
     python benchmarks/audit_of_audit.py ENCODER CORPUS OUT [draws] [references] [first seed] [heads] [sets]
 
-Heads are ``plain`` or ``standardised``: features standardised over the corpus and half as many epochs, with which a head
-knows any training set by heart. Sets are ``all``, or ``few``: 10 utterances of one speaker alone, without out-of-fold rows.
+Heads are ``plain`` or ``standardised``: features standardised over the corpus and half as many epochs, with which a
+head knows any training set by heart. Sets are ``all``, or ``few``: 10 utterances of one speaker alone, without
+out-of-fold rows.
 Set AFFEKT_EMBEDDINGS to keep the encoder's answers. A share stands with Wilson's interval over draws.
 """
 
