@@ -21,6 +21,7 @@ Nothing here knows a model, and nothing here imports torch. `docs/metrics.md` li
 - `informed`: the attacker who holds the models before and after; damage near the forget set
 - `equivalence`: two one-sided tests, and what could have been found
 - `hierarchy`: the bootstrap over seeds, draws and utterances
+- `deletion_rules`: the tests of a deletion, their limits and the verdict; import it by its own name
 - `joint`: emotion and intent together (JRBM), with weighted or micro F1
 - `retrieval`: recall at k, median rank, and tau of graded prompts
 - `modality_gap`: MMD and Wasserstein-1 between two kinds of embeddings
