@@ -10,6 +10,7 @@ Learning rate and dropout are chosen for each loss by the mean tau of valence an
 """
 
 import argparse
+import copy
 import json
 import shlex
 import sys
@@ -66,6 +67,28 @@ class Part(FeatureStore):
         return len(self.items[row])
 
 
+class Gone(torch.nn.Module):
+    """In the place of an encoder that is not needed any more."""
+
+    def blocks(self) -> torch.nn.ModuleList:
+        return torch.nn.ModuleList()
+
+
+class Remembered:
+    """An encoder of texts that encodes each text once, for all copies of a model."""
+
+    def __init__(self, texts: Any) -> None:
+        self.texts, self.width, self.known = texts, texts.width, {}
+
+    def __deepcopy__(self, memo: Any) -> "Remembered":
+        return self
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        new = [text for text in dict.fromkeys(texts) if text not in self.known]
+        self.known.update(zip(new, self.texts.encode(new), strict=True))
+        return np.stack([self.known[text] for text in texts])
+
+
 def main() -> int:
     """Choose, or measure and write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -76,7 +99,7 @@ def main() -> int:
     parser.add_argument("--dev", default="", help="speakers for early stopping and for --choose; none: the next fold's")
     parser.add_argument("--folds", type=int, default=3)
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--epochs", type=int, default=15)
+    parser.add_argument("--epochs", type=int, default=40)
     parser.add_argument("--lexicon", default="", help="norms of words: beside the hashed words of a second text side")
     parser.add_argument("--axes", action="store_true", help="also distances of valence alone and of arousal alone")
     parser.add_argument("--norms-as-positions", action="store_true", help="places of emotions from --lexicon")
@@ -125,8 +148,9 @@ class Bench:
             positions = positions_from_norms(read_lexicon(options.lexicon), corpus.classes)
         self.positions = {name: list(place) for name, place in positions.items()}
         # as the family encoder keeps them, so that what lies in AFFEKT_EMBEDDINGS serves here too
-        self.template = build_model("encoder", corpus.classes, seed=0, options={"encoder": options.encoder})
-        self.store = FeatureStore(self.template, corpus)
+        self.listener = build_model("encoder", corpus.classes, seed=0, options={"encoder": options.encoder})
+        self.templates: dict[tuple[str, float], EmotionModel] = {}
+        self.store = FeatureStore(self.listener, corpus)
         self.store.fill()
         self.places = EmotionRankClap(positions=self.positions).places(corpus)
         self.speakers = np.array(corpus.table["speaker"].to_list())
@@ -141,16 +165,30 @@ class Bench:
     def part(self, rows: np.ndarray, store: FeatureStore | None = None) -> Part:
         return Part(store or self.store, rows, self.options.layer)
 
-    def built(self, lexicon: str, dropout: float = 0.3, seed: int = 0) -> EmotionModel:
-        options = self.options
-        network = {
-            "encoder": options.encoder,
-            "settings": {"layer": options.layer},
-            "lexicon": lexicon,
-            "dropout": dropout,
-            "embedding": 128,
-        }
-        return build_model("audio-text", self.corpus.classes, seed=seed, options=network)
+    def built(self, lexicon: str, dropout: float, seed: int) -> EmotionModel:
+        """A model with fresh projections and without the speech encoder, whose features are there already."""
+        key = lexicon, dropout
+        if key not in self.templates:
+            network_options = {
+                "encoder": self.options.encoder,
+                "settings": {"layer": self.options.layer},
+                "lexicon": lexicon,
+                "dropout": dropout,
+                "embedding": 128,
+            }
+            model = build_model("audio-text", self.corpus.classes, seed=0, options=network_options)
+            inside = network(model)
+            inside.text_features(["opens the encoder of texts"])
+            inside._texts = Remembered(inside._texts)
+            inside.source.encoder = Gone()
+            self.templates[key] = model
+        model = copy.deepcopy(self.templates[key])
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            for side in (network(model).audio, network(model).text):
+                side.first.reset_parameters()
+                side.second.reset_parameters()
+        return model
 
     def folds(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """Rows to train on, for early stopping and to test; every speaker who is not in --dev is tested once."""
@@ -218,7 +256,7 @@ class Bench:
         if options.also:
             reader, _, folder = options.also.partition("=")
             other = READERS[reader](folder)
-            whole = FeatureStore(self.template, other)
+            whole = FeatureStore(self.listener, other)
             whole.fill()
             also = self.part(np.arange(len(other)), whole)
         found: dict[str, dict[str, Any]] = {}

@@ -44,7 +44,7 @@ def compare(
             everything of three, one request after the other.
         seeds: Trained models; each has its own test speakers.
         draws: Forget sets of every size for every seed.
-        model: Model family: logmel-cnn, emo18, zhao19, encoder or ridge.
+        model: Model family: logmel-cnn, emo18, zhao19, encoder, ridge, audio-text, ranker or text.
         config: TOML file with tables [train], [options] of the network and [methods.NAME], relearn_steps and
             retained_sample. With a table [erasure], even an empty one, models are trained as by --erasure-ready.
         workers: Processes that share the work.

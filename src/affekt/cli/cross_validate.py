@@ -33,8 +33,8 @@ def cross_validate(
     Args:
         corpus: A corpus folder, a .csv or .parquet table, or the word builtin.
         out: Folder for results.json and results.md.
-        models: Model families, separated by commas: logmel-cnn, emo18, zhao19, encoder, ridge. Settings follow after
-            colons, as in encoder:layer=2:epochs=20.
+        models: Model families, separated by commas: logmel-cnn, emo18, zhao19, encoder, ridge, audio-text, ranker,
+            text. Settings follow after colons, as in encoder:layer=2:epochs=20.
         folds: Speaker folds; one speaker is left out at a time if not given.
         seeds: Trainings of every fold.
         config: TOML file with a table of training settings for each family, with its network under options.

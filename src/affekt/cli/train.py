@@ -40,8 +40,8 @@ def train(
         corpus: A corpus folder, a .csv or .parquet table, or the word builtin.
         out: Model directory to write; it must not exist yet.
         model: Model family: logmel-cnn, emo18, zhao19, encoder, ridge, ranker, or audio-text.
-        encoder: For the families encoder and ridge: a folder with a pretrained speech encoder, or its name on the
-            Hugging Face hub.
+        encoder: For the families encoder, ridge, ranker and audio-text: a folder with a pretrained speech encoder, or
+            its name on the Hugging Face hub.
         method: How to learn; if not given, from labels alone. With captions that say valence and arousal: rankclap
             (with --model audio-text). To put recordings in order: ranklist (with --model ranker).
         config: TOML file with training settings that differ from the family's recipe; [options] changes the network,

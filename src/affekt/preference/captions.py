@@ -142,10 +142,7 @@ def caption(valence: float, arousal: float, *, variant: int = 0, phrasing: Phras
         'the voice sounds very high in energy and very negative'
     """
     _check(phrasing)
-    low, high = _VALENCE[phrasing][level_of(valence)], _AROUSAL[phrasing][level_of(arousal)]
-    number, sentence = divmod(variant % caption_count(phrasing), len(_SENTENCES[phrasing]))
-    first, second = divmod(number, len(low))
-    return _SENTENCES[phrasing][sentence].format(valence=low[second], arousal=high[first])
+    return _written(level_of(valence), level_of(arousal), variant % caption_count(phrasing), phrasing)
 
 
 def captions(valence: float, arousal: float, *, phrasing: Phrasing = "seen") -> tuple[str, ...]:
@@ -191,6 +188,14 @@ def caption_levels(text: str) -> CaptionLevels:
             rest = shorter
     only = {axis: next(iter(levels)) if len(levels) == 1 else None for axis, levels in found.items()}
     return CaptionLevels(valence=only["valence"], arousal=only["arousal"])
+
+
+@cache
+def _written(valence: int, arousal: int, variant: int, phrasing: Phrasing) -> str:
+    moods, energies = _VALENCE[phrasing][valence], _AROUSAL[phrasing][arousal]
+    number, sentence = divmod(variant, len(_SENTENCES[phrasing]))
+    first, second = divmod(number, len(moods))
+    return _SENTENCES[phrasing][sentence].format(valence=moods[second], arousal=energies[first])
 
 
 @cache
