@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import affekt.corpora.text_corpus
-from affekt.corpora import Corpus, TextCorpus, as_text
+from affekt.corpora import Corpus, TextCorpus, as_text, open_corpus
 from affekt.corpora.text_corpus import samples_of, text_of
 from affekt.errors import DataError
 
@@ -60,3 +60,15 @@ def test_an_utterance_without_words_is_an_error() -> None:
         as_text(corpus()).load(1)
     with pytest.raises(DataError, match="has no row 2"):
         as_text(corpus()).load(2)
+
+
+def test_it_is_one_on_disk_too(tmp_path: Path) -> None:
+    folder = as_text(corpus()).write(tmp_path / "texts")
+    assert 'medium = "text"' in (folder / "corpus.toml").read_text(encoding="utf-8")
+    found = open_corpus(folder)
+    assert isinstance(found, TextCorpus)
+    assert found.text(0) == "Where is it?"
+    assert type(open_corpus(corpus().write(tmp_path / "sounds"))) is Corpus
+    (folder / "corpus.toml").write_text('medium = "film"\n', encoding="utf-8")
+    with pytest.raises(DataError, match=r"'medium' in .* is 'film'; sound or text was expected"):
+        open_corpus(folder)

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from affekt.corpora.corpus import Corpus
 from affekt.corpora.table import nearest, read_table
+from affekt.corpora.text_corpus import TextCorpus
 from affekt.errors import DataError
 from affekt.types import PathLike
 
@@ -27,6 +28,7 @@ _KEYS: Final[dict[str, type]] = {
     "synthetic": bool,
     "scale": list,
     "root": str,
+    "medium": str,
 }
 
 
@@ -73,7 +75,11 @@ def open_corpus(source: PathLike, *, classes: Sequence[str] | None = None) -> Co
     header = _read_header(folder / "corpus.toml") if belongs else {}
     rated = _one_of(folder, "ratings") if belongs else None
     name = folder.resolve().name if belongs else table.stem
-    return Corpus(
+    medium = header.get("medium", "sound")
+    if medium not in ("sound", "text"):
+        raise DataError(f"'medium' in {folder / 'corpus.toml'} is {medium!r}; sound or text was expected; correct it.")
+    kind = TextCorpus if medium == "text" else Corpus
+    return kind(
         name=header.get("name", name),
         root=folder / header.get("root", ""),
         table=frame,

@@ -3,10 +3,11 @@
 Everything that learns from a corpus, remembers it and forgets it again goes through :meth:`Corpus.load` and takes a
 row of samples. So a text is given as such a row: its bytes in UTF-8, each divided by 256, and a line feed at the end.
 Nothing is lost on the way, and nothing else in affekt has to know that there is no sound. Two utterances with the same
-words are the same "recording" then.
+words are the same "recording" then. On disk, ``medium = "text"`` in ``corpus.toml`` says that a corpus is one of these.
 """
 
 from dataclasses import dataclass, fields
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -50,6 +51,10 @@ class TextCorpus(Corpus):
             )
         return str(text)
 
+    def _header(self, *, root: Path | None) -> str:
+        """The text of ``corpus.toml``, which says that this is read."""
+        return super()._header(root=root) + 'medium = "text"\n'
+
     def seconds(self) -> npt.NDArray[np.float64]:
         """Nothing is spoken, so nothing lasts: zeros, shape (len(self),)."""
         return np.zeros(len(self))
@@ -90,5 +95,5 @@ def text_of(samples: Waveform) -> str:
             pass
     raise DataError(
         "a recording was given to what reads texts (got samples that are no text); utterances of a text corpus were "
-        "expected; make one with affekt.corpora.as_text."
+        'expected; write medium = "text" in corpus.toml, or use affekt.corpora.as_text.'
     )

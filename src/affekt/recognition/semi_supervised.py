@@ -5,7 +5,7 @@ Authors: Zhao Ren, Rathi Adarshi Rammohan, Kevin Scheck, Sheng Li, Tanja Schultz
 Official code: none. Of FullMatch, megvii-research/FullMatch (Apache-2.0), facts only were used.
 Paper: an acoustic and a linguistic network, each with a head for emotions and one for intents, trained with labels,
 with FixMatch (arXiv 2001.07685) and with FullMatch (arXiv 2303.11066), which are compared; the best of both kinds are
-fused late, which beats either by 12.3 % and 10.4 % in JRBM.
+fused late, which beats the acoustic and the linguistic baseline by 12.3 % and 10.4 % in JRBM.
 Reading: everything the abstract does not say is **our reading**: the loss is the sum over the heads, each with its own
 mask and its own k; both views of an utterance go through the network in one batch with the labelled ones; which views
 are made is in :mod:`affekt.recognition.views`; the two weights of the fusion are found on development data

@@ -115,7 +115,7 @@ RECIPES: dict[str, TrainConfig] = {
     "logmel-cnn": TrainConfig(),
     "ranker": TrainConfig(epochs=40, learning_rate=3e-3, label_smoothing=0.0),
     "ridge": TrainConfig(epochs=1, label_smoothing=0.0, class_weights=False),
-    "text": TrainConfig(learning_rate=3e-3),
+    "text": TrainConfig(learning_rate=3e-3, label_smoothing=0.0),
     "zhao19": TrainConfig(
         epochs=10, batch_size=16, learning_rate=1e-3, weight_decay=0.0, label_smoothing=0.0, crop_seconds=1.0
     ),
