@@ -2,15 +2,17 @@
 
 Speakers are divided into five groups; with each seed one group is tested, the next is the development side, the others
 train, so five seeds test every speaker once, and the next five do so with other groups. In the condition ``few`` every
-second class keeps 15 % of its training recordings. The ratio is chosen on the development speakers of each split alone.
+second class keeps 15 % of its training recordings. Settings are the defaults; the epoch is chosen on the development
+speakers. Every head is trained for about as many steps: with more vectors it would else be trained for longer.
 
-python benchmarks/augmentation.py CORPUS --encoder FOLDER --out FOLDER [--seeds 5] [--part main]
+python benchmarks/augmentation.py CORPUS --encoder FOLDER --out FOLDER [--seeds 5] [--part few]
 
 Runs are kept one by one in OUT/runs.jsonl, so an interrupted measurement goes on where it stopped.
 """
 
 import argparse
 import json
+import math
 import shlex
 import sys
 import time
@@ -30,15 +32,14 @@ from affekt.models import EmotionModel
 from affekt.recognition.feature_augmentation import Augmenter, Samples, Training
 from affekt.recognition.generators import GeneratorConfig
 from affekt.recognition.information_augmentation import InformationAugmentation
-from affekt.training import FeatureStore, build_model, fit, predict_rows, recipe, run_record
+from affekt.training import FeatureStore, TrainConfig, build_model, fit, predict_rows, recipe, run_record
 from affekt.training.fit import make_accelerator
 
-GROUPS = 5
+GROUPS, HIDDEN = 5, 128
 KEPT = 0.15
-RATIOS = (0.5, 1.0, 2.0)
 KINDS = ("copies", "noise", "mixup", "smote", "cvae", "gan", "infogan")
-TRAIN = {"epochs": 20, "batch_size": 64, "patience": 20}
-STEPS = (60, 180, 500)
+BATCH_SIZE, STEPS = 64, 300
+GENERATOR_STEPS = (60, 300)
 
 
 def main() -> int:
@@ -49,12 +50,12 @@ def main() -> int:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--layer", type=int, default=3)
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--part", action="append", choices=("main", "grid", "parts", "stages"))
+    parser.add_argument("--part", action="append", choices=sorted(PARTS))
     options = parser.parse_args()
     torch.set_num_threads(1)
     started = time.perf_counter()
     bench = Bench(open_corpus(options.corpus), options)
-    for part in options.part or ("main", "grid", "parts", "stages"):
+    for part in options.part or PARTS:
         for run in PARTS[part](bench):
             bench.run(run)
     record = run_record(
@@ -67,10 +68,10 @@ def main() -> int:
         speakers=len(bench.corpus.speakers),
         seeds=list(range(options.seeds)),
         layer=options.layer,
-        train=asdict(recipe("encoder", **TRAIN)),
+        train=recipe("encoder", batch_size=BATCH_SIZE).to_json(),
+        steps=STEPS,
         generator=asdict(GeneratorConfig()),
         kept_of_few=KEPT,
-        ratios=list(RATIOS),
         **bench.summary(),
         seconds_of_runs=sum(found["seconds"] for found in bench.found.values()),
         seconds=time.perf_counter() - started,
@@ -134,6 +135,11 @@ class Bench:
         if self.store is None:
             self.store = FeatureStore(self.model(0), self.corpus)
             self.store.fill()
+            for hidden in (0, HIDDEN):
+                for seed in self.seeds:
+                    self.first_weights(hidden, seed)
+            for model in self.models.values():
+                model.network.encoder = _NoEncoder()
             names = self.corpus.table["utterance"].to_list()
             self.row_of = {name: row for row, name in enumerate(names)}
         return _Part(self.store, corpus, [self.row_of[name] for name in corpus.table["utterance"]])
@@ -153,6 +159,14 @@ class Bench:
             train = train.select(np.flatnonzero(keep))
         return Split(train=train, dev=dev, test=test)
 
+    def config(self, run: Run, seed: int, count: int) -> TrainConfig:
+        """The recipe, with about as many steps whatever is added: more of them alone can make a head better."""
+        ratio = 0.0 if run.method.kind == "none" else run.method.ratio
+        default = recipe("encoder", batch_size=BATCH_SIZE, method=_reused(self, run, seed))
+        rows = (1.0 - default.heldout_fraction) * count * (1.0 + ratio)
+        epochs = max(1, round(STEPS / math.ceil(rows / BATCH_SIZE)))
+        return replace(default, epochs=epochs, patience=epochs)
+
     def run(self, run: Run) -> None:
         """Train with every seed, unless it was done before."""
         for seed in self.seeds:
@@ -161,9 +175,10 @@ class Bench:
                 continue
             started = time.perf_counter()
             split = self.split(seed, run.condition)
+            self.features(split.test)
             model = self.model(run.hidden)
             model.load_state_dict(self.first_weights(run.hidden, seed), strict=False)
-            config = recipe("encoder", **TRAIN, method=_reused(self, run, seed))
+            config = self.config(run, seed, len(split.train))
             stores = (self.features(split.train), self.features(split.dev))
             fitted = fit(
                 model, split.train, split.dev, config=config, seed=seed, stores=stores, accelerator=self.accelerator
@@ -191,19 +206,6 @@ class Bench:
         """The finished runs of a name, one a seed."""
         return [self.found[key] for seed in self.seeds if (key := f"{condition}|{name}|{seed}") in self.found]
 
-    def chosen(self, kind: str, condition: str) -> list[dict[str, Any]]:
-        """Of each seed the run with the ratio that is best on its development speakers: UAR, then loss."""
-        per_ratio = [self.runs(f"{kind} {ratio:g}", condition) for ratio in RATIOS]
-        if not all(len(runs) == len(self.seeds) for runs in per_ratio):
-            return []
-        best = []
-        for runs in zip(*per_ratio, strict=True):
-            top = max(runs, key=lambda run: (run["history"]["dev_uar"], -run["history"]["dev_loss"]))
-            # the indicator was taken of one ratio alone: the generator is the same
-            told = {name: value for name, value in runs[0]["history"].items() if name.startswith("mi_")}
-            best.append({**top, "history": {**told, **top["history"]}})
-        return best
-
     def pooled(self, runs: list[dict[str, Any]]) -> tuple[np.ndarray, np.ndarray, list[str]]:
         """Truth, prediction and speaker of every tested utterance."""
         self.features(self.corpus)
@@ -227,7 +229,6 @@ class Bench:
             "uar": asdict(bootstrap("uar", truth, said, clusters=speakers)),
             "difference": asdict(bootstrap_difference("uar", truth, said, other, clusters=speakers)),
             "uar_of_seeds": seeds,
-            "chosen": [run["name"] for run in runs],
             "history": figures,
         }
 
@@ -240,11 +241,11 @@ class Bench:
                 continue
             rows = [self.score("none", base, base)]
             for kind in KINDS:
-                if runs := self.chosen(kind, condition):
+                if len(runs := self.runs(kind, condition)) == len(self.seeds):
                     rows.append(self.score(kind, runs, base))
             entry: dict[str, Any] = {"methods": rows}
-            gan, info = self.chosen("gan", condition), self.chosen("infogan", condition)
-            if gan and info:
+            gan, info = self.runs("gan", condition), self.runs("infogan", condition)
+            if len(gan) == len(info) == len(self.seeds):
                 entry["infogan_less_gan"] = self.score("infogan", info, gan)["difference"]
             entry["parts"] = self.parts(condition, base)
             if (grid := self.correlation(condition)) is not None:
@@ -259,7 +260,7 @@ class Bench:
             runs = self.runs(name, condition)
             beside = "hidden none" if name.startswith("hidden") else "none"
             first = self.runs(beside, condition) or base
-            if len(runs) == len(self.seeds) == len(first) and not name.startswith(KINDS[:5]):
+            if len(runs) == len(self.seeds) == len(first) and name not in ("none", *KINDS):
                 rows.append({**self.score(name, runs, first), "beside": beside})
         return rows
 
@@ -267,9 +268,11 @@ class Bench:
         """How the indicator and dev UAR move together over the settings of each split; the interval is over splits."""
         table: dict[int, list[dict[str, float]]] = {}
         for run in self.found.values():
-            if run["condition"] == condition and run["name"].startswith("grid "):
+            if run["condition"] == condition and (
+                run["name"] in ("gan", "infogan") or run["name"].startswith("class ")
+            ):
                 table.setdefault(run["seed"], []).append(run["history"])
-        if len(table) < len(self.seeds) or len({len(rows) for rows in table.values()}) != 1:
+        if len(table) < len(self.seeds) or {len(rows) for rows in table.values()} not in ({4}, {8}):
             return None
         found: dict[str, Any] = {"settings": len(table[0]), "level": 0.95}
         for name in ("mi_class", "mi_text", "mi_condition"):
@@ -283,6 +286,13 @@ class Bench:
             low, high = np.percentile(draws, [2.5, 97.5])
             found[name] = {"spearman": float(np.mean(each)), "low": float(low), "high": float(high), "splits": each}
         return found
+
+
+class _NoEncoder(torch.nn.Module):
+    """In the encoder's place once its features are there: the loop then does not walk through its layers."""
+
+    def blocks(self) -> list[torch.nn.Module]:
+        return []
 
 
 class _Part(FeatureStore):
@@ -329,15 +339,22 @@ class _Once:
         return self.known[self.key].sample(counts, seed=seed)
 
 
-def main_part(bench: Bench) -> Iterator[Run]:
-    """Every kind with every ratio, in both conditions."""
-    for condition in ("few", "natural"):
-        yield Run(name="none", condition=condition, method=InformationAugmentation(kind="none"))
-        for kind in KINDS:
-            for ratio in RATIOS:
-                how = {"kind": "noise", "noise_scale": 0.0} if kind == "copies" else {"kind": kind}
-                method = InformationAugmentation(**how, ratio=ratio, measure=ratio == RATIOS[0])
-                yield Run(name=f"{kind} {ratio:g}", condition=condition, method=method)
+def few_part(bench: Bench) -> Iterator[Run]:
+    """Every kind, with few recordings of every second class."""
+    yield from kinds("few")
+
+
+def natural_part(bench: Bench) -> Iterator[Run]:
+    """Every kind, with the training recordings that there are."""
+    yield from kinds("natural")
+
+
+def kinds(condition: str) -> Iterator[Run]:
+    """Every kind, with its defaults."""
+    for kind in ("none", *KINDS):
+        how: dict[str, Any] = {"kind": "noise", "noise_scale": 0.0} if kind == "copies" else {"kind": kind}
+        measure = kind in ("cvae", "gan", "infogan")
+        yield Run(name=kind, condition=condition, method=InformationAugmentation(**how, measure=measure))
 
 
 def grid_part(bench: Bench) -> Iterator[Run]:
@@ -345,20 +362,23 @@ def grid_part(bench: Bench) -> Iterator[Run]:
     text = bench.corpus.name != "emogator"
     for of_class in (0.0, 1.0):
         for of_text in (0.0, 0.5) if text else (0.0,):
-            for steps in STEPS:
+            for steps in GENERATOR_STEPS:
+                if steps == GeneratorConfig().steps and (of_class, of_text) in (
+                    (0.0, 0.0),
+                    (1.0, 0.5 if text else 0.0),
+                ):
+                    continue  # these are gan and infogan
                 generator = GeneratorConfig(class_weight=of_class, text_weight=of_text, steps=steps)
-                yield Run(
-                    name=f"grid class {of_class:g} text {of_text:g} steps {steps}",
-                    condition="few",
-                    method=InformationAugmentation(generator=generator),
-                )
+                name = f"class {of_class:g} text {of_text:g} steps {steps}"
+                yield Run(name=name, condition="few", method=InformationAugmentation(generator=generator))
 
 
 def parts_part(bench: Bench) -> Iterator[Run]:
     """Text at generation and not, pairs with and without their bound, MINE, how many are made."""
     made = {
-        "infogan ratio 0.25": InformationAugmentation(ratio=0.25),
-        "infogan ratio 4": InformationAugmentation(ratio=4.0),
+        "infogan ratio 0.25": InformationAugmentation(ratio=0.25, measure=False),
+        "infogan ratio 2": InformationAugmentation(ratio=2.0, measure=False),
+        "infogan ratio 4": InformationAugmentation(ratio=4.0, measure=False),
     }
     if bench.corpus.name != "emogator":
         made |= {
@@ -380,12 +400,16 @@ def stages_part(bench: Bench) -> Iterator[Run]:
         for weight in (0.5, 0.0) if bench.corpus.name != "emogator" else (0.0,):
             name = f"hidden {kind}" + ("" if weight or bench.corpus.name == "emogator" else " without InfoNCE")
             yield Run(
-                name=name, condition="few", method=InformationAugmentation(kind=kind, align_weight=weight), hidden=128
+                name=name,
+                condition="few",
+                method=InformationAugmentation(kind=kind, align_weight=weight),
+                hidden=HIDDEN,
             )
 
 
 PARTS: dict[str, Callable[[Bench], Iterator[Run]]] = {
-    "main": main_part,
+    "few": few_part,
+    "natural": natural_part,
     "grid": grid_part,
     "parts": parts_part,
     "stages": stages_part,

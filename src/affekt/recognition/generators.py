@@ -41,7 +41,7 @@ class GeneratorConfig:
     """With ``pairs``: weight of the bound of I(text features; vector)."""
     condition_dropout: float = 0.15
     """Share of the texts that training replaces by a learned null vector, which generation without text is given."""
-    steps: int = 500
+    steps: int = 300
     """Steps of Adam."""
     batch_size: int = 64
     """Vectors a step; the classes are drawn equally often."""
