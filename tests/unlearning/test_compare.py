@@ -1,6 +1,7 @@
 """All methods beside the retrained model, end to end on the tones."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +9,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import Tensor
 
 from affekt.corpora import Corpus, by_speaker, open_corpus
 from affekt.errors import ConfigError, DataError
 from affekt.models import EmotionModel
-from affekt.training import recipe
-from affekt.unlearning.compare import CompareConfig, compare
+from affekt.training import FeatureStore, build_model, recipe
+from affekt.unlearning.compare import CompareConfig, compare, front_end_seconds
 from affekt.unlearning.draws import draw_forget_set
 
 TIMES = {"seconds", "time_ratio", "time_ratio_from_recordings", "attack_seconds"}
@@ -204,3 +206,24 @@ def test_three_speakers_one_after_the_other(tone_folder: Path, tmp_path: Path) -
 def test_more_speakers_than_there_are(tone_folder: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="9 speakers cannot be forgotten of"):
         compare(config(tone_folder, sizes=("9-speakers",)), tmp_path / "work")
+
+
+def test_the_front_end_is_timed_and_not_its_cache(
+    tone_folder: Path, encoder_folder: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AFFEKT_EMBEDDINGS", str(tmp_path / "cache"))
+    split = by_speaker(open_corpus(tone_folder), seed=0)
+    options = {"encoder": str(encoder_folder("whisper")), "layer": 1}
+    model = build_model("encoder", split.train.classes, seed=0, options=options)
+    FeatureStore(model, split.train).fill()
+    assert any(path.is_file() for path in (tmp_path / "cache").rglob("*"))
+    encoded: list[int] = []
+    front_end = EmotionModel.front_end
+
+    def counting(self: EmotionModel, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        encoded.append(len(waveforms))
+        return front_end(self, waveforms, lengths)
+
+    monkeypatch.setattr(EmotionModel, "front_end", counting)
+    assert front_end_seconds(model, split, clips=7) > 0.0
+    assert encoded == [1] * 8  # once to warm up

@@ -42,7 +42,7 @@ from affekt.unlearning.harness import METHODS, ForgetResult, Scope, forget, meth
 from affekt.unlearning.material import ForgetSet, LearnedPart, Needs, Retained
 from affekt.unlearning.retained_batches import retained_loss
 
-__all__ = ["RETRAIN_AGAIN", "ByContent", "CompareConfig", "check_comparison", "compare"]
+__all__ = ["RETRAIN_AGAIN", "ByContent", "CompareConfig", "check_comparison", "compare", "front_end_seconds"]
 
 RETRAIN_AGAIN = "retrain again"
 """Name of the rows of a second retrained model."""
@@ -242,11 +242,11 @@ def _train_original(config: CompareConfig, work: Path, seed: int) -> None:
     )
     if not (folder / "model").exists():
         report.model.save_pretrained(folder / "model")
-    encoding = _front_end_seconds(report.model, split)
+    encoding = front_end_seconds(report.model, split)
     write_json(folder / "original.json", {"seed": seed, "front_end_seconds": encoding, **report.to_json()})
 
 
-def _front_end_seconds(model: EmotionModel, split: Split, *, clips: int = 24) -> float:
+def front_end_seconds(model: EmotionModel, split: Split, *, clips: int = 24) -> float:
     """Seconds the front end takes for all training recordings, from some of them, spread over the corpus; not from the
     cache on disk."""
     rows = np.unique(np.linspace(0, len(split.train) - 1, clips).astype(int))
