@@ -43,7 +43,8 @@ def train(
         encoder: For the families encoder, ridge, ranker and audio-text: a folder with a pretrained speech encoder, or
             its name on the Hugging Face hub.
         method: How to learn; if not given, from labels alone. With captions that say valence and arousal: rankclap
-            (with --model audio-text). To put recordings in order: ranklist (with --model ranker).
+            (with --model audio-text). To put recordings in order: ranklist (with --model ranker). With made-up features
+            where a class is rare: information-augmentation.
         config: TOML file with training settings that differ from the family's recipe; [options] changes the network,
             [method] the settings of --method, [erasure] the folds of --erasure-ready.
         seed: Everything random follows from it, the choice of test speakers included.
