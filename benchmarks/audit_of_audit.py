@@ -9,8 +9,8 @@ same models are judged again with out-of-fold rows in place of the retrained mod
     python benchmarks/audit_of_audit.py ENCODER CORPUS OUT [draws] [references] [first seed] [heads] [sets]
 
 Heads are ``plain`` or ``standardised``: features standardised over the corpus and half as many epochs, with which a
-head knows any training set by heart. Sets are ``all``, or ``few``: 10 utterances of one speaker alone, without
-out-of-fold rows.
+head knows any training set by heart. Sets are ``all``; ``models``: without out-of-fold rows; or ``few``: only 10
+utterances of one speaker, and without out-of-fold rows.
 Set AFFEKT_EMBEDDINGS to keep the encoder's answers. A share stands with Wilson's interval over draws.
 """
 
@@ -385,7 +385,7 @@ def main(
             models, others = models_of(
                 data, found, references=references, seed=seed * 10 + list(KINDS).index(kind), original=original
             )
-            for saved in (False, True)[: 1 if sets == "few" else 2]:
+            for saved in (False, True)[: 2 if sets == "all" else 1]:
                 whole = kind == "whole speaker"
                 reports = audited(
                     data,
