@@ -1,6 +1,6 @@
 """Listwise preference learning: a score that orders recordings, from lists, with local and non-local comparisons.
 
-Title: RankList - A Listwise Preference Learning Framework for Predicting Subjective Preferences.
+Title: RankList: A Listwise Preference Learning Framework for Predicting Subjective Preferences.
 Authors: Abinay Reddy Naini, Fernando Diaz, Carlos Busso. Year: 2025. arXiv: 2508.09826.
 Official code: none found. The paper's equations and settings were not available to us.
 Paper: RankNet generalised to lists, by explicit local and non-local constraints in a probabilistic framework, a
