@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from affekt.errors import CheckpointError
 from affekt.models.head_curvature import HeadCurvature, HeadTape
 
-__all__ = ["Curvature", "LayerFactors", "collect_curvature"]
+__all__ = ["Curvature", "Damped", "LayerFactors", "Preconditioner", "collect_curvature"]
 
 Layer: TypeAlias = nn.Linear | nn.Conv1d | nn.Conv2d
 Batch: TypeAlias = tuple[Tensor, Tensor]
@@ -39,6 +39,50 @@ class LayerFactors:
     """Sum over recordings of sum over positions of a aᵀ, (D, D); the last row and column are the bias's 1."""
     outputs: Tensor
     """Sum over recordings of mean over positions of g gᵀ, (O, O)."""
+
+    def damped(self, count: int, damping: float) -> tuple["Damped", "Damped"]:
+        """Mean factors of inputs and outputs, with pi sqrt(damping) and sqrt(damping) / pi to be added to them; see
+        :class:`Preconditioner`."""
+        inputs, outputs = ((factor / count).double() for factor in (self.inputs, self.outputs))
+        scale_in, scale_out = (float(x.diagonal().mean()) for x in (inputs, outputs))
+        pi = (max(scale_in, 1e-30) / max(scale_out, 1e-30)) ** 0.5
+        return Damped(inputs, damping**0.5 * pi), Damped(outputs, damping**0.5 / pi)
+
+
+@dataclass(frozen=True)
+class Damped:
+    """A symmetric matrix and what is added to its diagonal, to be inverted in float64.
+
+    Negative eigenvalues, which subtracting under changed weights can leave, count as 0. Where there are none, which two
+    Cholesky decompositions tell, the eigenvalues are not needed: they take five times as long.
+    """
+
+    moment: Tensor
+    damping: float
+
+    def inverse(self) -> Tensor:
+        """(moment + damping)^-1."""
+        factor = self._factor()
+        return self._by_eigenvalues() if factor is None else torch.cholesky_inverse(factor)
+
+    def solve(self, columns: Tensor) -> Tensor:
+        """(moment + damping)^-1 of a few columns (D, n)."""
+        factor = self._factor()
+        return self._by_eigenvalues() @ columns if factor is None else torch.cholesky_solve(columns, factor)
+
+    def _factor(self) -> Tensor | None:
+        damped = self.moment.clone()
+        damped.diagonal().add_(_NEGLIGIBLE * self.damping)
+        if int(torch.linalg.cholesky_ex(damped)[1]):
+            return None
+        damped.diagonal().add_((1.0 - _NEGLIGIBLE) * self.damping)
+        found: Tensor = torch.linalg.cholesky(damped)
+        return found
+
+    def _by_eigenvalues(self) -> Tensor:
+        values, vectors = torch.linalg.eigh(self.moment)
+        inverse: Tensor = (vectors / (values.clamp_min(0.0) + self.damping)) @ vectors.T
+        return inverse
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,15 +176,9 @@ class Preconditioner:
         modules = dict(model.named_modules())
         self.biased = {name: getattr(modules[name], "bias", None) is not None for name in curvature.layers}
         for name, factors in curvature.layers.items():
-            inputs = (factors.inputs / curvature.count).double()
-            outputs = (factors.outputs / curvature.count).double()
-            scale_in, scale_out = (float(x.diagonal().mean()) for x in (inputs, outputs))
-            pi = (max(scale_in, 1e-30) / max(scale_out, 1e-30)) ** 0.5
-            root = damping**0.5
-            self.inverses[name] = (
-                _inverse(outputs, root / pi).to(modules[name].weight.dtype),
-                _inverse(inputs, root * pi).to(modules[name].weight.dtype),
-            )
+            inputs, outputs = factors.damped(curvature.count, damping)
+            dtype = modules[name].weight.dtype
+            self.inverses[name] = (outputs.inverse().to(dtype), inputs.inverse().to(dtype))
 
     def __call__(self, gradients: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Directions for gradients, both by the names of the parameters."""
@@ -315,19 +353,3 @@ def _add_diagonal(
             for name, gradient in zip(names, gradients, strict=True):
                 if gradient is not None:
                     diagonal[name] += probabilities[row, k] * gradient.square()
-
-
-def _inverse(moment: Tensor, damping: float) -> Tensor:
-    """(moment + damping)^-1 of a symmetric matrix, in float64.
-
-    Negative eigenvalues, which subtracting under changed weights can leave, count as 0. Where there are none, which two
-    Cholesky decompositions tell, the eigenvalues are not needed: they take five times as long.
-    """
-    damped = moment.clone()
-    damped.diagonal().add_(_NEGLIGIBLE * damping)
-    if not int(torch.linalg.cholesky_ex(damped)[1]):
-        damped.diagonal().add_((1.0 - _NEGLIGIBLE) * damping)
-        return torch.cholesky_inverse(torch.linalg.cholesky(damped))
-    values, vectors = torch.linalg.eigh(moment)
-    inverse: Tensor = (vectors / (values.clamp_min(0.0) + damping)) @ vectors.T
-    return inverse

@@ -22,6 +22,7 @@ from torch import Tensor
 from affekt.errors import ConfigError
 from affekt.training import pad_features
 from affekt.unlearning.descent import ForgetState, MethodLog
+from affekt.unlearning.few_inputs import FewInputs, first_map
 from affekt.unlearning.material import LearnedPart, Material, Needs
 from affekt.unlearning.natural_gradient import NaturalDirection, move, snapshot, step_length
 from affekt.unlearning.quasi_newton import QuasiNewton
@@ -126,7 +127,8 @@ def unlearn(model: torch.nn.Module, material: Material, config: Config, *, seed:
         found: Tensor = entropy[rows] - (teachers[rows] * logits.log_softmax(1)).sum(1)
         return found
 
-    direction = _direction(part, items, material, config)
+    narrowed = _narrowed(part, items, material, config)
+    direction = _direction(part, items, material, config) if narrowed is None else narrowed.direction
     every = torch.arange(len(items))
     logits = direction.logits()
     before = _state(logits, labels)
@@ -134,27 +136,31 @@ def unlearn(model: torch.nn.Module, material: Material, config: Config, *, seed:
     trace: list[float] = []
     newton = QuasiNewton(direction.preconditioned, history=config.history)
     stuck = False
-    while now > config.tolerance and not stuck and len(trace) < config.max_steps:
-        step = newton.direction(direction.gradient(divergence))
-        start = snapshot(part)
-        length = step_length(step)
-        if not math.isfinite(length) or length == 0.0:
-            break
-        scale, stuck = config.trust / length, True
-        if newton.pairs:  # these directions have a length of their own
-            scale = min(1.0, scale)
-        for _ in range(12):
-            move(part, start, step, -scale)
-            tried = direction.logits()
-            reached = float(divergence(tried, every).double().mean())
-            if reached < now:  # not for NaN
-                now, logits, stuck = reached, tried, False
+    try:
+        while now > config.tolerance and not stuck and len(trace) < config.max_steps:
+            step = newton.direction(direction.gradient(divergence))
+            start = snapshot(part)
+            length = step_length(step) if narrowed is None else narrowed.step_length(step)
+            if not math.isfinite(length) or length == 0.0:
                 break
-            scale /= 2
-        if stuck:
-            move(part, start, step, 0.0)
-        newton.moved(step, -scale)
-        trace.append(_state(logits, labels).loss)
+            scale, stuck = config.trust / length, True
+            if newton.pairs:  # these directions have a length of their own
+                scale = min(1.0, scale)
+            for _ in range(12):
+                move(part, start, step, -scale)
+                tried = direction.logits()
+                reached = float(divergence(tried, every).double().mean())
+                if reached < now:  # not for NaN
+                    now, logits, stuck = reached, tried, False
+                    break
+                scale /= 2
+            if stuck:
+                move(part, start, step, 0.0)
+            newton.moved(step, -scale)
+            trace.append(_state(logits, labels).loss)
+    finally:
+        if narrowed is not None:
+            narrowed.widen()
     after = _state(logits, labels)
     reached_target = now <= config.tolerance
     stopped = (
@@ -182,6 +188,18 @@ def unlearn(model: torch.nn.Module, material: Material, config: Config, *, seed:
             "descent_seconds": time.perf_counter() - started,
         },
     )
+
+
+def _narrowed(part: LearnedPart, items: Sequence[Tensor], material: Material, config: Config) -> FewInputs | None:
+    """The first map with no more inputs than there are recordings, where that is fewer and the model allows it."""
+    curvature = material.curvature
+    if not config.natural or config.woodbury or curvature is None or len({len(item) for item in items}) > 1:
+        return None
+    found = first_map(part, *pad_features(items, device=part.device))
+    if found is None or found[0] not in curvature.layers or found[1].shape[1] <= len(items):
+        return None
+    name, inputs = found
+    return FewInputs(part, items, curvature, damping=config.damping, name=name, inputs=inputs)
 
 
 def _direction(part: LearnedPart, items: Sequence[Tensor], material: Material, config: Config) -> NaturalDirection:

@@ -1,0 +1,534 @@
+"""What makes out-of-fold forgetting closer to retraining, and what does not: one lever at a time.
+
+Heads on a frozen encoder. Every cell is a training seed, a size of the request and a draw; within it each row forgets
+the same recordings from the same model, and several models retrained without them say what is right and how far
+retrained models are from each other, which is the floor. A row changes one setting of the base row. Settings are chosen
+on the speakers named by --speakers, which are then the whole corpus: training, development and test speakers.
+
+    python benchmarks/out_of_fold_levers.py CORPUS --speakers 01-12 --config TOML --out FOLDER [--rows base,...]
+
+Set AFFEKT_EMBEDDINGS to keep the encoder's answers. Cells lie in --work and are not computed twice.
+"""
+
+import argparse
+import copy
+import json
+import shlex
+import sys
+import time
+import tomllib
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from affekt.corpora import Corpus, Split, open_corpus
+from affekt.corpora.splits import by_speaker
+from affekt.files import read_json, write_json, write_text
+from affekt.metrics import bootstrap_values, loss_gap, loss_gap_floor, phi, tow
+from affekt.models import EmotionModel
+from affekt.models.curvature import Curvature, collect_curvature
+from affekt.training import (
+    ErasureConfig,
+    FeatureStore,
+    TrainConfig,
+    is_held_out,
+    parse_variant,
+    predict_rows,
+    recipe,
+    run_record,
+    train_split,
+)
+from affekt.training.erasure_ready import curvature_of
+from affekt.unlearning import ForgetSet, Retained, forget, method_config
+from affekt.unlearning.assess import Assessment, Outputs, assess, relearn
+from affekt.unlearning.draws import draw_forget_set, speakers_of
+from affekt.unlearning.material import LearnedPart
+from affekt.unlearning.retained_batches import retained_loss
+
+SIZES = ("10", "50", "speaker", "3-speakers")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One lever."""
+
+    group: str
+    method: str
+    """With its settings after colons."""
+    folds: int = 10
+    repeats: int = 4
+    hidden: int | None = None
+    """Width of the head's hidden layer; None is the configuration's."""
+    curvature: str = "saved"
+    """``outputs``: the factors of the squared change of the logits instead, which does not vanish where the training
+    set is known by heart; measured on the recordings trained on."""
+    sequence: str = "in turn"
+    """Several speakers: ``in turn``; ``at once``, in one request; ``renewed``, in turn, and what was saved of the
+    curvature is measured anew on what stays before each request, which needs the retained data."""
+    sizes: tuple[str, ...] = SIZES
+
+    @property
+    def name(self) -> str:
+        """What the tables call it."""
+        extra = [
+            f"folds={self.folds}" if self.folds != 10 else "",
+            f"repeats={self.repeats}" if self.repeats != 4 else "",
+        ]
+        extra += [f"hidden={self.hidden}" if self.hidden is not None else ""]
+        extra += [f"curvature={self.curvature}" if self.curvature != "saved" else ""]
+        extra += [self.sequence if self.sequence != "in turn" else ""]
+        return " ".join([self.method, *(word for word in extra if word)])
+
+
+def rows_of(base: str) -> tuple[Row, ...]:
+    """Every lever, from a base row's settings."""
+    own = dict(part.split("=") for part in base.split(":")[1:])
+
+    def spec(**changes: object) -> str:
+        return ":".join(["out_of_fold", *(f"{k}={v}" for k, v in {**own, **changes}.items())])
+
+    three = ("3-speakers",)
+    found = [
+        Row(group="nothing", method="original"),
+        Row(group="base", method=base),
+        *(Row(group="tolerance", method=spec(tolerance=t)) for t in (0.05, 0.02, 0.005, 0.002, 0.0005)),
+        *(Row(group="damping", method=spec(damping=d)) for d in (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)),
+        *(Row(group="teachers", method=base, repeats=n) for n in (1, 2)),
+        *(Row(group="folds", method=base, repeats=2, folds=n) for n in (5, 20)),
+        *(Row(group="what teachers say", method=spec(teachers=name)) for name in ("logits", "losses", "drawn")),
+        *(Row(group="temperature", method=spec(temperature=t)) for t in (0.7, 1.5)),
+        Row(group="curvature", method=spec(natural="false")),
+        Row(group="curvature", method=spec(woodbury="true")),
+        *(Row(group="curvature", method=spec(damping=d), curvature="outputs") for d in (1e-1, 1e-3)),
+        Row(group="steps", method=spec(history=0)),
+        Row(group="sequence", method=base, sequence="at once", sizes=three),
+        Row(group="sequence", method=base, sequence="renewed", sizes=three),
+        *(Row(group="head", method=base, repeats=2, hidden=n) for n in (0, 128)),
+        Row(group="other methods", method="out_of_fold:tolerance=0.05:damping=0.001:trust=0.3:history=0"),
+        Row(group="other methods", method="kfac"),
+        Row(group="other methods", method="head_newton"),
+    ]
+    return tuple({row.name: row for row in found}.values())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """What the cells of one seed and one width of head share."""
+
+    split: Split
+    stores: dict[str, FeatureStore]
+    models: dict[int, EmotionModel]
+    """By the number of folds; the weights are the same."""
+    trained: np.ndarray[Any, Any]
+    config: TrainConfig
+    outputs: list[Curvature] = field(default_factory=list)
+    """The curvature of the squared change of the logits, once it was needed."""
+
+
+class Bench:
+    """Models, retrained models and scores, kept in a folder."""
+
+    def __init__(self, corpus: Corpus, settings: dict[str, Any], options: argparse.Namespace) -> None:
+        self.corpus = corpus
+        self.settings = settings
+        self.options = options
+        self.config = replace(recipe("encoder"), **settings.get("train", {}))
+        self.stages: dict[tuple[int, int | None], Stage] = {}
+
+    def stage(self, seed: int, hidden: int | None) -> Stage:
+        """Split, features and models of one seed."""
+        if (seed, hidden) not in self.stages:
+            split = by_speaker(self.corpus, seed=seed)
+            first = self.model(split, seed, hidden, 10)
+            shared = next((s for (other, _), s in self.stages.items() if other == seed), None)
+            stores = (
+                {side: FeatureStore(first, getattr(split, side)) for side in ("train", "dev", "test")}
+                if shared is None
+                else shared.stores
+            )
+            held = np.array(
+                [
+                    is_held_out(u, seed=seed, fraction=self.config.heldout_fraction)
+                    for u in split.train.table["utterance"]
+                ]
+            )
+            self.stages[seed, hidden] = Stage(
+                split=split, stores=stores, models={10: first}, trained=np.flatnonzero(~held), config=self.config
+            )
+        return self.stages[seed, hidden]
+
+    def model(self, split: Split, seed: int, hidden: int | None, folds: int) -> EmotionModel:
+        """An erasure-ready model, trained or read."""
+        folder = self.options.work / f"model-{seed}-{hidden}-{folds}"
+        if not folder.exists():
+            repeats = 4 if folds == 10 and hidden is None else 2
+            changed = {} if hidden is None else {"hidden": hidden}
+            report = train_split(
+                split,
+                family="encoder",
+                config=self.config,
+                options={**self.settings.get("options", {}), **changed},
+                seed=seed,
+                erasure=ErasureConfig(folds=folds, repeats=repeats, keep_folds=False),
+            )
+            report.model.save_pretrained(folder)
+        return EmotionModel.from_pretrained(folder)
+
+    def cell(self, seed: int, size: str, draw: int, rows: tuple[Row, ...]) -> list[dict[str, Any]]:
+        """All rows of a cell; those that were computed before are read."""
+        file = self.options.work / f"cell-{seed}-{size}-{draw}.json"
+        known: dict[str, Any] = read_json(file) if file.is_file() else {}
+        for row in rows:
+            if size in row.sizes and row.name not in known:
+                known[row.name] = self.row(seed, size, draw, row, known)
+                write_json(file, known)
+        return [{**known[row.name], "row": row.name, "group": row.group} for row in rows if row.name in known]
+
+    def row(self, seed: int, size: str, draw: int, row: Row, known: dict[str, Any]) -> dict[str, Any]:
+        """One forgetting and its scores."""
+        stage = self.stage(seed, row.hidden)
+        if row.folds not in stage.models:
+            stage.models[row.folds] = self.model(stage.split, seed, row.hidden, row.folds)
+        model = with_repeats(stage.models[row.folds], row.repeats)
+        if row.curvature == "outputs":
+            model = of_outputs(model, stage)
+        train = stage.split.train
+        forgotten = draw_forget_set(train, stage.trained, size=size, forget_from="random", seed=seed, draw=draw)
+        names = np.array(train.table["speaker"].to_list())
+        persons = sorted(set(names[forgotten].tolist()))
+        whole = speakers_of(size) > 0
+        gone = np.flatnonzero(np.isin(names, persons)) if whole else forgotten
+        kept = np.setdiff1d(np.arange(len(train)), gone)
+        looker = Looker(stage, forgotten, kept, seed=1000 * seed + draw)
+        gold_key = f"gold {row.hidden}"
+        if gold_key not in known:
+            retained = looker.retained(seed)
+            golds = [
+                forget(
+                    stage.models[10],
+                    ForgetSet.of(train.select(forgotten), stage.models[10]),
+                    method="retrain",
+                    retained=retained,
+                    scope="speaker" if whole else "utterances",
+                    seed=100_000 * k + 1000 * seed + draw,
+                )
+                for k in range(self.options.golds)
+            ]
+            known[gold_key] = [{**looker.scores(g.model, seed), "seconds": g.seconds} for g in golds]  # type: ignore[arg-type]
+            known[f"original {row.hidden}"] = looker.scores(stage.models[10], seed)
+        seconds, steps, reached = 0.0, 0, True
+        if row.method != "original":
+            parts = [forgotten]
+            if whole and row.sequence != "at once":
+                parts = [forgotten[names[forgotten] == person] for person in persons]
+            spec = parse_variant(row.method)
+            left = np.setdiff1d(stage.trained, [])
+            for number, part in enumerate(parts):
+                if row.sequence == "renewed" and number:
+                    model = renewed(model, stage.stores["train"], left)
+                run = forget(
+                    model,
+                    ForgetSet.of(train.select(part), model),
+                    method=spec.name,
+                    config=method_config(spec.name, **spec.changes),
+                    scope="speaker" if whole else "utterances",
+                    seed=1000 * seed + draw + 500 * number,
+                )
+                assert isinstance(run.model, EmotionModel)
+                model, seconds, steps, reached = (
+                    run.model,
+                    seconds + run.seconds,
+                    steps + run.log.steps,
+                    run.log.reached,
+                )
+                left = np.setdiff1d(left, part)
+        return {
+            **gaps(looker.scores(model, seed), known[gold_key], known[f"original {row.hidden}"]),
+            "seed": seed,
+            "size": size,
+            "draw": draw,
+            "forgotten": len(forgotten),
+            "seconds": seconds,
+            "steps": steps,
+            "reached": reached,
+        }
+
+
+def with_repeats(model: EmotionModel, repeats: int) -> EmotionModel:
+    """A copy whose statistics hold the first repeats alone."""
+    model = copy.copy(model)
+    assert model.erasure is not None
+    saved = model.erasure.statistics
+    assert saved is not None
+    saved = replace(saved, within=saved.within[:, :repeats], across=saved.across[:, :repeats])
+    model.erasure = replace(model.erasure, statistics=saved)
+    return model
+
+
+def of_outputs(model: EmotionModel, stage: Stage) -> EmotionModel:
+    """A copy whose saved curvature is that of the squared change of the logits: as if classes were equally likely."""
+    if not stage.outputs:
+
+        def level(features: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+            logits = model.classify(features, lengths)
+            return logits - logits.detach()
+
+        batches = [stage.stores["train"].batch(stage.trained[k : k + 32]) for k in range(0, len(stage.trained), 32)]
+        stage.outputs.append(collect_curvature(model.eval(), level, batches))
+    model = copy.copy(model)
+    assert model.erasure is not None
+    assert model.erasure.statistics is not None
+    saved = replace(model.erasure.statistics, curvature=stage.outputs[0])
+    model.erasure = replace(model.erasure, statistics=saved)
+    return model
+
+
+def renewed(model: EmotionModel, store: FeatureStore, rows: np.ndarray[Any, Any]) -> EmotionModel:
+    """A copy whose saved curvature is that of rows under its present weights."""
+    model = copy.copy(model)
+    assert model.erasure is not None
+    assert model.erasure.statistics is not None
+    saved = replace(model.erasure.statistics, curvature=curvature_of(model, store, rows))
+    model.erasure = replace(model.erasure, statistics=saved)
+    return model
+
+
+class Looker:
+    """Scores of any model of one cell."""
+
+    def __init__(self, stage: Stage, forgotten: np.ndarray[Any, Any], kept: np.ndarray[Any, Any], *, seed: int) -> None:
+        self.stage, self.forgotten, self.kept, self.seed = stage, forgotten, kept, seed
+        pool = np.intersect1d(kept, stage.trained)
+        self.sample = np.sort(np.random.default_rng(seed).choice(pool, min(256, len(pool)), replace=False))
+        self.labels = stage.split.train.labels()
+
+    def retained(self, seed: int) -> Retained:
+        """What stays."""
+        stores = self.stage.stores
+        return Retained(train=stores["train"], rows=self.kept, dev=stores["dev"], config=self.stage.config, seed=seed)
+
+    def scores(self, model: EmotionModel, seed: int) -> dict[str, Any]:
+        """Accuracies, UAR, and losses and margins of each forgotten recording."""
+        train, test = self.stage.stores["train"], self.stage.stores["test"]
+        logits = predict_rows(model, train, self.forgotten)
+        labels = self.labels[self.forgotten]
+        found: Assessment = assess(
+            Outputs(
+                forget=(logits, labels),
+                non_members=None,
+                retained=(predict_rows(model, train, self.sample), self.labels[self.sample]),
+                test=(predict_rows(model, test, np.arange(len(test))), self.stage.split.test.labels()),
+            )
+        )
+        kept = self.retained(seed)
+        back = relearn(
+            model,
+            lambda changed: retained_loss(LearnedPart(changed), kept, batch_size=32, seed=self.seed),
+            lambda changed: predict_rows(changed, train, self.forgotten),
+            labels,
+            steps=10,
+        )
+        return {
+            "accuracies": [found.forget_accuracy, found.retained_accuracy, found.test_accuracy],
+            "test_uar": found.test_uar,
+            "losses": list(found.forget_losses),
+            "phi": [float(value) for value in phi(logits, labels)],
+            "relearned": back,
+        }
+
+
+def gaps(mine: dict[str, Any], golds: list[dict[str, Any]], original: dict[str, Any]) -> dict[str, Any]:
+    """A model against the retrained ones, and each of those against the others: the floor."""
+
+    def mean(models: list[dict[str, Any]], key: str) -> np.ndarray[Any, Any]:
+        return np.asarray(np.mean([model[key] for model in models], axis=0))
+
+    def against(model: dict[str, Any], others: list[dict[str, Any]]) -> dict[str, float]:
+        right = mean(others, "accuracies")
+        return {
+            "tow": tow(model["accuracies"], right),
+            "tow_one": float(np.mean([tow(model["accuracies"], other["accuracies"]) for other in others])),
+            "forget_gap": float(model["accuracies"][0] - right[0]),
+            "retained_gap": float(model["accuracies"][1] - right[1]),
+            "relearn_gap": abs(float(model["relearned"] - mean(others, "relearned"))),
+            "phi_shift": float(np.mean(np.asarray(model["phi"]) - mean(others, "phi"))),
+            "phi_gap": float(np.abs(np.asarray(model["phi"]) - mean(others, "phi")).mean()),
+        }
+
+    rest = [golds[:k] + golds[k + 1 :] for k in range(len(golds))]
+    floors = [against(gold, others) for gold, others in zip(golds, rest, strict=True)]
+    losses = np.array([gold["losses"] for gold in golds])
+    return {
+        **against(mine, golds),
+        "loss_gap": loss_gap(mine["losses"], losses),
+        "test_uar_change": float(mine["test_uar"] - original["test_uar"]),
+        "test_uar_gap": float(mine["test_uar"] - mean(golds, "test_uar")),
+        "retrain_seconds": float(np.mean([gold["seconds"] for gold in golds])),
+        "floor": {
+            **{key: float(np.mean([floor[key] for floor in floors])) for key in floors[0]},
+            "tow_worst": min(floor["tow"] for floor in floors),
+            "loss_gap": loss_gap_floor(losses),
+            "test_uar_change": float(mean(golds, "test_uar") - original["test_uar"]),
+        },
+    }
+
+
+FIGURES = (
+    "loss_gap",
+    "phi_gap",
+    "phi_shift",
+    "tow",
+    "tow_one",
+    "forget_gap",
+    "retained_gap",
+    "test_uar_change",
+    "relearn_gap",
+    "seconds",
+    "steps",
+)
+
+
+def summary(cells: list[dict[str, Any]], *, seed: int = 0) -> list[dict[str, Any]]:
+    """Means over cells for every row and size, and over all sizes; intervals resample cells."""
+    found = []
+    for name in dict.fromkeys(cell["row"] for cell in cells):
+        mine = [cell for cell in cells if cell["row"] == name]
+        for size in ("all", *SIZES):
+            inside = [cell for cell in mine if size in ("all", cell["size"])]
+            if not inside or (size == "all" and {cell["size"] for cell in mine} != set(SIZES)):
+                continue
+            entry: dict[str, Any] = {"row": name, "group": mine[0]["group"], "size": size, "cells": len(inside)}
+            for key in FIGURES:
+                values = np.array([float(cell[key]) for cell in inside])
+                entry[key] = asdict(bootstrap_values(values, seed=seed)) if len(values) > 1 else {"estimate": values[0]}
+            entry["tow_worst"] = min(cell["tow"] for cell in inside)
+            entry["reached"] = sum(bool(cell["reached"]) for cell in inside)
+            entry["floor"] = {
+                key: float(np.mean([cell["floor"][key] for cell in inside])) for key in inside[0]["floor"]
+            }
+            entry["floor"]["tow_worst"] = min(cell["floor"]["tow_worst"] for cell in inside)
+            entry["retrain_seconds"] = float(np.mean([cell["retrain_seconds"] for cell in inside]))
+            found.append(entry)
+    return found
+
+
+def markdown(record: dict[str, Any]) -> str:
+    """The tables, one a size."""
+    lines = [f"# Levers of out_of_fold: {record['corpus']}", "", f"- Command: `{record['command_line']}`"]
+    lines += [f"- Speakers: {', '.join(record['speakers'])} (training, development and test among them)"]
+    lines += [f"- Data SHA-256: `{record['data_sha256']}`; seeds {record['seeds']}, draws {record['draws']}", ""]
+    lines += [
+        "Loss gap: mean over the forgotten recordings of the absolute difference between the loss and its mean over "
+        f"the {record['golds']} retrained models, nats; phi gap the same for the margin. ToW against the mean of the "
+        "retrained models' accuracies. The first line of each table is a retrained model against the others: the "
+        "floor. Mean [95 % interval over cells].",
+        "",
+    ]
+    head = (
+        "| row | loss gap | phi gap | phi shift | ToW | worst | forget gap | retained gap | test UAR change "
+        "| relearn gap | seconds | steps | reached |"
+    )
+    for size in ("all", *SIZES):
+        rows = [entry for entry in record["summary"] if entry["size"] == size]
+        if not rows:
+            continue
+        title = "All sizes, each with the same weight" if size == "all" else f"Size {size}"
+        lines += [f"## {title} ({rows[0]['cells']} cells)", "", head, "|" + "---|" * 13]
+        floor = rows[0]["floor"]
+        lines += [
+            f"| retrained | {floor['loss_gap']:.3f} | {floor['phi_gap']:.2f} | {floor['phi_shift']:+.2f} "
+            f"| {floor['tow']:.3f} | {floor['tow_worst']:.3f} | {floor['forget_gap']:+.3f} "
+            f"| {floor['retained_gap']:+.3f} | {floor['test_uar_change']:+.3f} | {floor['relearn_gap']:.3f} "
+            f"| {rows[0]['retrain_seconds']:.2f} | – | – |"
+        ]
+        lines += [_line(entry) for entry in rows]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _line(entry: dict[str, Any]) -> str:
+    def shown(key: str, places: int = 3, sign: str = "") -> str:
+        value = entry[key]
+        text = f"{value['estimate']:{sign}.{places}f}"
+        return text + (
+            f" [{value['low']:{sign}.{places}f}, {value['high']:{sign}.{places}f}]" if "low" in value else ""
+        )
+
+    cells = [
+        f"`{entry['row']}`",
+        shown("loss_gap"),
+        shown("phi_gap", 2),
+        shown("phi_shift", 2, "+"),
+        shown("tow"),
+        f"{entry['tow_worst']:.3f}",
+        shown("forget_gap", 3, "+"),
+        shown("retained_gap", 3, "+"),
+        shown("test_uar_change", 3, "+"),
+        shown("relearn_gap"),
+        f"{entry['seconds']['estimate']:.2f}",
+        f"{entry['steps']['estimate']:.1f}",
+        f"{entry['reached']} of {entry['cells']}",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def main() -> int:
+    """Measure and write."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("corpus")
+    parser.add_argument("--speakers", default="", help="first-last, by their order; all if empty")
+    parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--base", default="out_of_fold")
+    parser.add_argument("--rows", default="", help="words that the name of a row must be or its group; all if empty")
+    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--draws", type=int, default=3)
+    parser.add_argument("--golds", type=int, default=5)
+    options = parser.parse_args()
+    started = time.perf_counter()
+    torch.set_num_threads(1)
+    corpus = open_corpus(options.corpus)
+    if options.speakers:
+        first, _, last = options.speakers.partition("-")
+        corpus = corpus.with_speakers(*(name for name in corpus.speakers if first <= name <= last))
+    options.work.mkdir(parents=True, exist_ok=True)
+    bench = Bench(corpus, tomllib.loads(options.config.read_text()), options)
+    wanted = options.rows.split(",") if options.rows else []
+    known = rows_of(options.base)
+    rows = tuple(row for row in known if not wanted or row.group in wanted or row.name in wanted)
+    rows += tuple(
+        Row(group="asked for", method=text) for text in wanted if ":" in text and text not in {r.name for r in rows}
+    )
+    cells: list[dict[str, Any]] = []
+    for seed in range(options.seeds):
+        for draw in range(options.draws):
+            for size in SIZES:
+                cells += bench.cell(seed, size, draw, rows)
+                sys.stderr.write(f"{time.perf_counter() - started:.0f} s: seed {seed}, size {size}, draw {draw}\n")
+    record = run_record(
+        "out-of-fold-levers",
+        command_line=shlex.join(["python", "benchmarks/out_of_fold_levers.py", *sys.argv[1:]]),
+        corpus=corpus.name,
+        speakers=list(corpus.speakers),
+        data_sha256=corpus.digest,
+        settings=bench.settings,
+        seeds=options.seeds,
+        draws=options.draws,
+        golds=options.golds,
+        base=options.base,
+        summary=summary(cells),
+        cells=cells,
+        seconds=time.perf_counter() - started,
+    )
+    options.out.mkdir(parents=True, exist_ok=True)
+    write_json(options.out / "results.json", json.loads(json.dumps(record)))
+    write_text(options.out / "results.md", markdown(record))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
