@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from affekt.corpora import Corpus, Split, as_text, by_speaker
+from affekt.encoders.text_augmentation import TextAugmentation
 from affekt.errors import ConfigError, DataError, ShapeError
 from affekt.losses import cross_entropy, fixmatch_loss, fullmatch_terms
 from affekt.models import EmotionModel, tensor_digest
@@ -382,3 +383,40 @@ def test_views_of_a_pretrained_encoder_are_kept(
     assert clips < len(files) <= clips + 4 * len(tone_split.train)
     store = ViewStore(FeatureStore(model, tone_split.train), config.method.views)
     assert not torch.equal(store.draw(2 * len(store), np.random.default_rng(0)), store[2 * len(store)])
+
+
+@pytest.mark.slow
+def test_labels_travel_through_texts_that_have_none() -> None:
+    """Three classes with words of their own, five of them in a text: a few labelled texts hold a part of the words, and
+    the rest is learned from texts that share some of them. Not in every draw: wrong answers travel, too."""
+    gains = []
+    for seed in range(3):
+        random = np.random.default_rng(seed)
+        syllables = [first + second for first in "bdfgklmnprst" for second in "aeiou"]
+        words = ["".join(random.choice(syllables, 3)) for _ in range(60)]
+        rows = [
+            {
+                "file": f"{speaker}-{kind}-{take}",
+                "speaker": speaker,
+                "emotion": "xyz"[kind],
+                "text": " ".join(random.choice(words[20 * kind : 20 * kind + 20], 5)),
+            }
+            for speaker in SPEAKERS
+            for kind in range(3)
+            for take in range(16)
+        ]
+        corpus = as_text(Corpus(name="words", root=Path("nowhere"), table=pl.DataFrame(rows)))
+        split = by_speaker(corpus, test_speakers=["f"], dev_speakers=["e"])
+        found = []
+        common = {"labelled": 0.03, "label_seed": seed, "select": "score"}
+        views = ViewConfig(count=3, text=TextAugmentation(deletion=0.4))
+        for method in (FewLabels(**common), FixMatch(**common, mu=4, threshold=0.8, views=views)):  # type: ignore[arg-type]
+            config = settings(method, epochs=40, batch_size=12, intents=False)
+            options = {"words": 256, "characters": 1, "hidden": 32}
+            model = model_for(split.train, config, family="text", seed=0, options=options)
+            fit(model, split.train, split.dev, config=config, seed=0)
+            logits = predict_heads(model, FeatureStore(model, split.test), np.arange(len(split.test))).logits
+            found.append(float((logits.argmax(1) == split.test.labels()).mean()))
+        gains.append(found[1] - found[0])
+    assert np.mean(gains) > 0.03
+    assert max(gains) > 0.15
