@@ -1,9 +1,10 @@
 """What do FixMatch and FullMatch give with few labels, and what does fusing a model that hears and one that reads?
 
 Every method takes the same number of steps with the same number of labelled utterances each; few-labels never looks at
-the others. Thresholds are chosen on development speakers with other labels than those reported; the epoch is chosen on
-development speakers, who are labelled; nothing is chosen on test speakers. Rows pool the test utterances of all seeds,
-and intervals resample their speakers (of DailyDialog: dialogues), with all their seeds.
+the others. Thresholds are chosen on the development speakers of the first seed, with other labels than those reported;
+where every speaker is a test speaker once, these are test speakers of another seed. The epoch and the weights of the
+fusion are chosen on each seed's development speakers, who are labelled. Rows pool the test utterances of all seeds, and
+intervals resample their speakers (of DailyDialog: dialogues), with all their seeds.
 
 python benchmarks/few_labels.py text DAILYDIALOG_FOLDER --out FILE
 python benchmarks/few_labels.py sound CORPUS --encoder FOLDER --out FILE
