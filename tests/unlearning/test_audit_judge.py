@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 from affekt.errors import ConfigError, ShapeError
-from affekt.metrics.deletion_rules import LOSS, PERMUTATION, RELATIVE, SCREEN, TESTS, UTILITY
+from affekt.metrics.deletion_rules import BESIDE_RETRAINED, LOSS, PERMUTATION, RELATIVE, SCREEN, TESTS, UTILITY
 from affekt.unlearning.audit_answers import Answers, SavedRows, Sets
 from affekt.unlearning.audit_judge import judge
-from affekt.unlearning.audit_population import BESIDE_RETRAINED
 
 CLASSES, FORGET, OTHERS, TEST = 4, 24, 40, 60
 

@@ -18,6 +18,7 @@ from affekt.errors import DataError
 
 __all__ = [
     "BANDED",
+    "BESIDE_RETRAINED",
     "CLEARING",
     "CONFIDENCE_ATTACK",
     "EMOTION_PROBE",
@@ -107,6 +108,8 @@ MODIFIED_ENTROPY_ATTACK: Final = "attack by modified entropy"
 RELEARNING: Final = "recognised again after training on other recordings"
 EMOTION_PROBE: Final = "emotion of the forgotten recordings, read from the features"
 MEMBERSHIP_PROBE: Final = "forgotten recordings told from others by the features"
+BESIDE_RETRAINED: Final = "quality on test speakers beside the retrained model"
+"""Shown where a retrained model is given: the equivalence test that :data:`UTILITY` may lean on."""
 
 TESTS: Final[dict[Tier, tuple[str, ...]]] = {
     "T0": (LOSS, SCREEN, UTILITY, RECORD),

@@ -4,7 +4,17 @@ import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from affekt.metrics.deletion_rules import LOSS, MINIMUM_COUNT, PERMUTATION, RECORD, RELATIVE, SCREEN, UTILITY
+from affekt.metrics.deletion_rules import (
+    BESIDE_RETRAINED,
+    LOSS,
+    MINIMUM_COUNT,
+    PERMUTATION,
+    RECORD,
+    RELATIVE,
+    SCREEN,
+    UAR_MARGIN,
+    UTILITY,
+)
 from affekt.reports.figures import PALETTE, Bar, Strip, bar_figure, loss_figure
 from affekt.reports.pages import plot, render
 
@@ -110,11 +120,7 @@ def forget_page(content: Mapping[str, Any], evidence: "Evidence | None") -> str:
         bars_plot=bars_plot and plot(bars_plot),
         bars_caption=bars_caption,
         tests=[_test(test) for test in content["tests"] if test["estimate"] is not None],
-        notes=[
-            f"{test['test'][0].upper()}{test['test'][1:]}: {test['note']}."
-            for test in content["tests"]
-            if test["note"] and test["estimate"] is not None
-        ],
+        notes=_notes(content),
         unmade=[f"{test['test']} ({test['note']})" for test in content["tests"] if test["estimate"] is None],
         tier=content["tier"],
         references=content["references"],
@@ -290,10 +296,36 @@ def _test(test: Mapping[str, Any]) -> dict[str, str]:
         "interval": "" if test["interval"] is None else span(test["interval"][0], test["interval"][1], write),
         "references": cell(test["retrained"] if beside is None else beside["mean"]),
         "band": band,
-        "wanted": test["criterion"] or "–",
+        "wanted": _wanted(test),
         "mark": mark,
         "result": result,
     }
+
+
+def _wanted(test: Mapping[str, Any]) -> str:
+    """The limit of a test in words."""
+    if test["test"] == UTILITY and test["tier"] == "T0" and test["criterion"]:
+        words = f"lower limit above −{100 * UAR_MARGIN:.0f} points"
+        return words + (", or so beside the retrained model" if "retrained_lower" in test["values"] else "")
+    return test["criterion"] or "–"
+
+
+def _notes(content: Mapping[str, Any]) -> list[str]:
+    """What is to be said about single tests."""
+    notes = [
+        f"{test['test'][0].upper()}{test['test'][1:]}: {test['note']}."
+        for test in content["tests"]
+        if test["note"] and test["estimate"] is not None
+    ]
+    for test in content["shown"]:
+        if test["test"] == BESIDE_RETRAINED:
+            low, high = test["interval"]
+            notes.append(
+                f"Beside the retrained model, test UAR differs by {points(test['estimate'])} (90 % interval "
+                f"{span(low, high, points)}), {test['note']}. With few test speakers the limit of the change from "
+                "before is missed even by models that lost no more than retraining does, so this counts as well."
+            )
+    return notes
 
 
 def _selection(content: Mapping[str, Any]) -> str:

@@ -27,6 +27,7 @@ from affekt.metrics import (
     wilson,
 )
 from affekt.metrics.deletion_rules import (
+    BESIDE_RETRAINED,
     CONFIDENCE_ATTACK,
     ENTROPY_ATTACK,
     LOSS,
@@ -40,21 +41,23 @@ from affekt.types import FloatArray, IntArray
 from affekt.unlearning.audit_answers import Answers, Sets, View
 from affekt.unlearning.audit_items import Item
 
-__all__ = ["BESIDE_RETRAINED", "GUARD", "band_words", "population_items", "speaker_numbers"]
+__all__ = ["GUARD", "band_words", "population_items", "speaker_numbers"]
 
 GUARD = 2.0
 """Guard band of every number beside those of the references, in their standard deviations: these tests are many, and
 there for what the permutation test cannot see."""
-BESIDE_RETRAINED = "quality on test speakers beside the retrained model"
-"""The equivalence test that the test of quality leans on where a retrained model is given."""
 
 Score = Callable[[FloatArray, IntArray], FloatArray]
 
+_BY_LABEL, _BLIND = "the attacker knows the emotion", "the attacker knows no label"
 _ATTACKS: dict[str, tuple[Score, str]] = {
-    SCREEN: (lambda logits, labels: -cross_entropy(logits, labels), "knows the emotion"),
-    CONFIDENCE_ATTACK: (lambda logits, _: probabilities(logits).max(1), "knows no label"),
-    ENTROPY_ATTACK: (lambda logits, _: -entropy(logits), "knows no label"),
-    MODIFIED_ENTROPY_ATTACK: (lambda logits, labels: -modified_entropy(logits, labels), "knows the emotion"),
+    SCREEN: (lambda logits, labels: -cross_entropy(logits, labels), _BY_LABEL),
+    CONFIDENCE_ATTACK: (lambda logits, _: probabilities(logits).max(1), _BLIND),
+    ENTROPY_ATTACK: (lambda logits, _: -entropy(logits), _BLIND),
+    MODIFIED_ENTROPY_ATTACK: (
+        lambda logits, labels: -modified_entropy(logits, labels),
+        _BY_LABEL,
+    ),
 }
 """Name -> score of membership, and what the attacker knows."""
 
