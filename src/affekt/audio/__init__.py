@@ -3,11 +3,12 @@
 - :mod:`~affekt.audio.io`: :func:`info`, :func:`load`, :func:`resample`, :func:`level_db`, :func:`set_level`.
 - :mod:`~affekt.audio.containers`: finds wav and ogg files that lost their end.
 - :mod:`~affekt.audio.fingerprint`: finds the same recording under other names, also when it was changed a little.
+- :mod:`~affekt.audio.augmentation`: recordings changed a little or a lot; import it by its own name.
 - :mod:`~affekt.audio.batching`: :func:`pad_batch`, :func:`length_mask`; clips of different lengths as one tensor.
 - :mod:`~affekt.audio.framing`: :func:`frame`; overlapping windows of a signal.
 - :mod:`~affekt.audio.spectrogram`: :class:`LogMel`; the log mel spectrogram as a differentiable module.
 
-The first three need no torch; the other three do, and it is imported when one of their names is first used.
+The first four need no torch; the other three do, and it is imported when one of their names is first used.
 """
 
 from importlib import import_module

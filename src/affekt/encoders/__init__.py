@@ -5,6 +5,7 @@
 - :func:`find_source`, :class:`Source`, :func:`require`: where pretrained weights come from
 - :class:`EmbeddingCache`, :func:`chosen_cache`: representations on disk, named by what they were made of
 - :class:`TextEncoder`, :class:`HashedText`, :class:`PretrainedText`, :func:`read_lexicon`: texts
+- :mod:`~affekt.encoders.text_augmentation`: texts changed a little or a lot; import it by its own name
 - :class:`SpeakerEncoder`, :class:`SpeakerStatistics`, :func:`similarity`: voices
 
 Importing this package loads neither torch nor transformers.
