@@ -2,7 +2,8 @@
 
 - :class:`FewLabels`, :class:`FixMatch`, :class:`FullMatch`: emotion and intent from some of the labels;
   :class:`ViewConfig`, :class:`SpecAugment`: the views that the last two look at
-- :func:`fuse`, :func:`choose_weights`, :class:`FusionWeights`, :class:`FusedHeads`: a model that hears and one that reads
+- :func:`fuse`, :func:`choose_weights`, :class:`FusionWeights`, :class:`FusedHeads`: a model that hears and one
+  that reads
 - :class:`InformationAugmentation`: features of the last layer that a generator makes, and simpler ones
 
 Each method is a :class:`~affekt.training.TrainingMethod`; ``affekt train --method NAME`` uses it.
