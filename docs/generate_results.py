@@ -10,6 +10,13 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "results.md"
+TASKS = {
+    "ranking": "Ranking",
+    "retrieval": "Searching by description",
+    "few-labels": "Few labels",
+    "augmentation": "Made-up features",
+}
+"""Folder under results -> heading, for tasks whose own tables are shown."""
 COLUMNS = {
     "forget_accuracy": "forget accuracy",
     "retained_accuracy": "retained",
@@ -65,6 +72,8 @@ def page() -> str:
             lines.append(f"{where} | {row['family']} | {value} | {change} | {row['pooled']['chance_uar']:.3f} |")
     lines += ["", "```sh", *commands, "```"]
     lines += probes() + shortcuts() + raters()
+    for task, title in TASKS.items():
+        lines += written(task, title)
     lines += ["", "## Forgetting", ""]
     lines += [
         "Means over cells (seeds x draws). `retrain` is the model trained without the forget set, the yardstick for "
@@ -78,6 +87,18 @@ def page() -> str:
         elif "aggregates" in found:
             lines += forgetting(found, file.parent.name)
     return "\n".join(lines) + "\n"
+
+
+def written(task: str, title: str, *, besides: str = "") -> list[str]:
+    """The tables that were written beside the results of a task, as they are; without those that hold a key."""
+    lines = ["", f"## {title}"] if title else []
+    size = len(lines)
+    for file in sorted((ROOT / "results" / task).glob("*/results.md")):
+        if besides and besides in json.loads(file.with_suffix(".json").read_text(encoding="utf-8")):
+            continue
+        text = file.read_text(encoding="utf-8").rstrip()
+        lines += ["", *(f"##{line}" if line.startswith("#") else line for line in text.splitlines())]
+    return lines if len(lines) > size else []
 
 
 def probes() -> list[str]:
