@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from affekt.errors import ConfigError, ShapeError
+from affekt.metrics import phi, reference_z
 from affekt.metrics.deletion_rules import BESIDE_RETRAINED, LOSS, PERMUTATION, RELATIVE, SCREEN, TESTS, UTILITY
 from affekt.unlearning.audit_answers import Answers, SavedRows, Sets
 from affekt.unlearning.audit_judge import judge
@@ -199,3 +200,18 @@ def test_retrained_models_are_seldom_failed() -> None:
         models, original, labels = world(100 + seed)
         failed += judge(sets(models[0], models[1:], original, labels), informed=False).verdict.startswith("FAILED")
     assert failed <= 8  # 1/21 by the permutation test alone; 8 of 60 has a chance below 0.01 at 6 %
+
+
+def test_the_mean_z_has_an_interval_over_references_and_recordings() -> None:
+    models, original, labels = world(11)
+    report = judge(sets(models[0], models[1:], original, labels), informed=False)
+    item = report.item("mean z of phi")
+    assert item.interval is not None
+    assert item.interval[0] < item.estimate < item.interval[1]
+    assert "reference (20), then utterance" in item.unit
+    rows = np.stack([phi(logits[:FORGET], labels[:FORGET]) for logits in models])
+    assert item.estimate == pytest.approx(float(reference_z(rows[0], rows[1:]).mean()))
+    # few references make it wider
+    few = judge(sets(models[0], models[1:6], original, labels), informed=False).item("mean z of phi").interval
+    assert few is not None
+    assert few[1] - few[0] > item.interval[1] - item.interval[0]

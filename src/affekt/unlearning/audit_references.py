@@ -4,10 +4,12 @@ import numpy as np
 from scipy.special import ndtr, stdtr
 
 from affekt.metrics import (
+    Interval,
     ReferenceTest,
     auc,
     beside,
     confidence,
+    hierarchical_bootstrap,
     informed_attack,
     informed_features,
     lira_online,
@@ -68,7 +70,7 @@ def reference_items(sets: Sets, *, seed: int, informed: bool = True) -> list[Ite
     references = steadied(references, sets.composite)
     first, second = reference_test(before, references), reference_test(after, references)
     items = [_permutation(first, second), _relative(first, before, after, references)]
-    items += _shown(first, second)
+    items += _shown(first, second, _shift(after, references, seed=seed))
     items += _lira(sets)
     if sets.whole and sets.others is not None:
         items.append(_rmia(sets, sets.others))
@@ -125,14 +127,21 @@ def _relative(first: ReferenceTest, before: FloatArray, after: FloatArray, refer
     )
 
 
-def _shown(first: ReferenceTest, second: ReferenceTest) -> list[Item]:
+def _shift(after: FloatArray, references: FloatArray, *, seed: int) -> Interval:
+    """The mean z score with its interval: references are drawn anew, and recordings within them."""
+    scores = reference_z(after, references)[None] - reference_z(references, references)  # (K, N)
+    codes = np.repeat(np.arange(len(references)), scores.shape[1])
+    return hierarchical_bootstrap(scores.ravel(), codes, names=("reference",), seed=seed)
+
+
+def _shown(first: ReferenceTest, second: ReferenceTest, shift: Interval) -> list[Item]:
     count = second.references
     of = f"mean of {count} references"
     return [
-        Item(
-            test="mean z of phi",
-            tier="T1",
-            estimate=second.shift,
+        Item.shown(
+            "mean z of phi",
+            "T1",
+            shift,
             before=first.shift,
             unit="standard deviations; 0 is wanted",
             power=f"standard deviation of a reference's: {second.shift_sd:.3f}",
