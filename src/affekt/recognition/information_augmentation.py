@@ -47,6 +47,7 @@ class InformationAugmentation(TrainingMethod):
     """Settings of ``information-augmentation``; see the module."""
 
     NAME: ClassVar[str] = "information-augmentation"
+    DIVISIBLE: ClassVar[bool] = False  # InfoNCE of stage 1 compares the recordings of a batch
 
     kind: Literal["cvae", "gan", "infogan", "mixup", "noise", "none", "smote"] = "infogan"
     """What makes the features: ``infogan``, with the bounds; ``gan``, the same without them; ``cvae``; ``smote``,
