@@ -77,24 +77,21 @@ class LabelLists:
 
     def draw(self, rows: IntArray, count: int, generator: np.random.Generator) -> IntArray:
         """As :class:`ListSampler` says."""
-        pools, weights = self._pools(rows)
-        found = np.empty((count, self.size), np.int64)
-        for number in range(count):
-            for _ in range(_TRIES * self.size):
-                pool = pools[int(generator.choice(len(pools), p=weights))]
-                chosen = self._list(pool, generator)
-                if len(chosen) > 1:
-                    break
-            else:
-                raise DataError(
-                    f"no two of {len(rows)} utterances were found in {_TRIES * self.size} draws that are "
-                    f"{self.margin:g} apart; pairs that far apart were expected; lower margin."
-                )
-            found[number] = filled(chosen, self.size)
-        return found
+        pools = self._pools(rows)
+        found = np.full((count, self.size), -1, np.int64)
+        missing = np.arange(count)
+        for _ in range(_TRIES):
+            found[missing] = self._drawn(pools, len(missing), generator)
+            missing = missing[found[missing, 0] < 0]
+            if not len(missing):
+                return found
+        raise DataError(
+            f"no two of {len(rows)} utterances were found in {_TRIES} draws that are {self.margin:g} apart; pairs that "
+            "far apart were expected; lower margin."
+        )
 
-    def _pools(self, rows: IntArray) -> tuple[list[IntArray], FloatArray]:
-        """Rows of each group where values differ, and the share of lists it gets."""
+    def _pools(self, rows: IntArray) -> list[IntArray]:
+        """Rows of each group where values differ."""
         known = rows[~np.isnan(self.values[rows])]
         codes = None if self.groups is None else self.groups[known]
         pools = [known] if codes is None else [known[codes == code] for code in np.unique(codes)]
@@ -104,29 +101,42 @@ class LabelLists:
                 f"no two of {len(rows)} utterances differ in what they are to be ordered by; values that differ were "
                 "expected; label more of them."
             )
-        sizes = np.array([len(pool) for pool in pools], np.float64)
-        return pools, sizes / sizes.sum()
+        return pools
 
-    def _list(self, pool: IntArray, generator: np.random.Generator) -> IntArray:
-        """Rows of one list, most preferred first; one row if no other fits."""
-        tried = generator.choice(pool, min(len(pool), self.size * (_TRIES if self.margin else 1)), replace=False)
-        chosen = tried[:1]
-        if self.margin:
-            for row in tried[1:]:
-                if len(chosen) == self.size:
-                    break
-                if self._apart(row, chosen):
-                    chosen = np.append(chosen, row)
-        elif np.ptp(self.values[tried]) > 0:
-            chosen = tried
-        return chosen[np.argsort(-self.values[chosen], kind="stable")]
+    def _drawn(self, pools: list[IntArray], count: int, generator: np.random.Generator) -> IntArray:
+        """Lists in order, (count, n), each of one pool; -1 throughout for one where no two rows differ."""
+        sizes = np.array([len(pool) for pool in pools])
+        everyone = np.concatenate(pools)
+        pool = generator.choice(len(pools), count, p=sizes / sizes.sum())
+        first = (np.cumsum(sizes) - sizes)[pool]
+        found = np.full((count, self.size), -1, np.int64)
+        there = np.zeros(count, np.int64)
+        for _ in range(_TRIES * self.size):
+            rows = everyone[first + generator.integers(sizes[pool])]
+            fits = (there < self.size) & (found != rows[:, None]).all(1)
+            if self.margin:
+                fits &= self._apart(rows, found)
+            found[fits, there[fits]] = rows[fits]
+            there += fits
+            if (there == self.size).all():
+                break
+        values = np.where(found >= 0, self.values[found], np.nan)
+        order = np.argsort(-values, axis=1, kind="stable")  # what is not there comes last
+        found = np.take_along_axis(found, order, axis=1)
+        last = there - 1
+        places = np.minimum(np.arange(self.size), last[:, None])
+        found = np.take_along_axis(found, places, axis=1)
+        found[np.nanmax(values, axis=1) == np.nanmin(values, axis=1)] = -1
+        return found
 
-    def _apart(self, row: np.int64, others: IntArray) -> bool:
-        gaps = self.values[row] - self.values[others]
+    def _apart(self, rows: IntArray, lists: IntArray) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+        """Whether a row may join a list, one each: (count,), (count, n) -> (count,)."""
+        empty = lists < 0
+        gaps = self.values[rows][:, None] - self.values[lists]
         if self.grades is None:
-            return bool((np.abs(gaps) >= self.margin).all())
-        found = strengths(self.grades[row][None], self.grades[others])
-        return bool((found * np.sign(gaps) >= self.margin).all() and (gaps != 0.0).all())
+            return np.asarray((empty | (np.abs(gaps) >= self.margin)).all(1))
+        found = strengths(self.grades[rows][:, None], self.grades[lists])
+        return np.asarray((empty | ((found * np.sign(gaps) >= self.margin) & (gaps != 0.0))).all(1))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -140,7 +150,9 @@ class PreferenceLists:
 
     def draw(self, rows: IntArray, count: int, generator: np.random.Generator) -> IntArray:
         """As :class:`ListSampler` says."""
-        inside = [kept for given in self.lists if len(kept := given[np.isin(given, rows)]) > 1]
+        here = np.zeros(max(int(given.max()) for given in (*self.lists, rows)) + 1, np.bool_)
+        here[rows] = True
+        inside = [kept for given in self.lists if len(kept := given[here[given]]) > 1]
         if not inside:
             raise DataError(
                 f"no preference is about two of {len(rows)} utterances to learn from; some were expected; check the "
