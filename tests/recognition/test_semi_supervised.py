@@ -279,6 +279,16 @@ def test_what_it_says_no_to(texts: Split) -> None:
         FewLabels(select="best")  # type: ignore[arg-type]
 
 
+def test_a_head_that_is_solved_has_no_views(tone_split: Split) -> None:
+    config = recipe("ridge", heldout_fraction=0.0, method=FewLabels(labelled=0.5))
+    model = model_for(tone_split.train, config, family="ridge", seed=0)
+    few = fit(model, tone_split.train, tone_split.dev, config=config)
+    assert len(few.trained_rows) < len(tone_split.train)
+    config = replace(config, method=FixMatch(labelled=0.5))
+    with pytest.raises(ConfigError, match="fixmatch takes steps and the head of ridge is solved at once"):
+        fit(model, tone_split.train, tone_split.dev, config=config)
+
+
 def test_every_method_is_named_as_in_the_list() -> None:
     assert {name: kind.NAME for name, kind in METHODS.items() if issubclass(kind, FewLabels)} == {
         "few-labels": "few-labels",

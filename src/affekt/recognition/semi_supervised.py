@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from affekt.corpora import Corpus
 from affekt.errors import ConfigError, DataError, ShapeError
 from affekt.losses import FullMatchTerms, fixmatch_loss, fullmatch_terms, pseudo_labels
-from affekt.models import EmotionModel, Heads, ModelConfig
+from affekt.models import EmotionModel, Heads, ModelConfig, RidgeNetwork
 from affekt.recognition.few_labels import LabelledObjective, cycled, labelled_among, labelled_rows, marked_rows
 from affekt.recognition.views import STRONG, WEAK, ViewConfig, ViewStore
 from affekt.training import FeatureStore, Objective, Prepared, TargetBatch, TrainConfig, TrainingMethod
@@ -180,7 +180,16 @@ class FixMatch(FewLabels):
         config: TrainConfig,
         seed: int,
     ) -> Prepared:
-        """The same rows, with their views beside them in the store."""
+        """The same rows, with their views beside them in the store.
+
+        Raises:
+            ConfigError: the head is solved, which no view can take part in.
+        """
+        if isinstance(model.network, RidgeNetwork):
+            raise ConfigError(
+                f"{self.NAME} takes steps and the head of ridge is solved at once; a head that is trained was "
+                "expected; choose the family encoder, or the method few-labels."
+            )
         labelled_among(targets, rows)  # raises where there are none
         return Prepared(ViewStore(store, self.views), targets, rows)
 
