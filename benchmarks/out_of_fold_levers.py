@@ -30,6 +30,7 @@ from affekt.files import read_json, write_json, write_text
 from affekt.metrics import bootstrap_values, loss_gap, loss_gap_floor, phi, tow
 from affekt.models import EmotionModel
 from affekt.models.curvature import Curvature, collect_curvature
+from affekt.models.saved_statistics import FoldRule
 from affekt.training import (
     ErasureConfig,
     FeatureStore,
@@ -45,6 +46,7 @@ from affekt.training.erasure_ready import curvature_of
 from affekt.unlearning import ForgetSet, Retained, forget, method_config
 from affekt.unlearning.assess import Assessment, Outputs, assess, relearn
 from affekt.unlearning.draws import draw_forget_set, speakers_of
+from affekt.unlearning.erasing import known_names
 from affekt.unlearning.material import LearnedPart
 from affekt.unlearning.retained_batches import retained_loss
 
@@ -64,7 +66,7 @@ class Row:
     """Width of the head's hidden layer; None is the configuration's."""
     curvature: str = "saved"
     """``outputs``: the factors of the squared change of the logits instead, which does not vanish where the training
-    set is known by heart; measured on the recordings trained on."""
+    set is known by heart; measured on the recordings trained on. ``last``: of the last layer alone."""
     sequence: str = "in turn"
     """Several speakers: ``in turn``; ``at once``, in one request; ``renewed``, in turn, and what was saved of the
     curvature is measured anew on what stays before each request, which needs the retained data."""
@@ -86,6 +88,7 @@ class Row:
 def rows_of(base: str) -> tuple[Row, ...]:
     """Every lever, from a base row's settings."""
     own = dict(part.split("=") for part in base.split(":")[1:])
+    first = "out_of_fold:tolerance=0.05:damping=0.001:trust=0.3:history=0"  # the defaults before these measurements
 
     def spec(**changes: object) -> str:
         return ":".join(["out_of_fold", *(f"{k}={v}" for k, v in {**own, **changes}.items())])
@@ -97,17 +100,18 @@ def rows_of(base: str) -> tuple[Row, ...]:
         *(Row(group="tolerance", method=spec(tolerance=t)) for t in (0.05, 0.02, 0.005, 0.002, 0.0005)),
         *(Row(group="damping", method=spec(damping=d)) for d in (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)),
         *(Row(group="teachers", method=base, repeats=n) for n in (1, 2)),
-        *(Row(group="folds", method=base, repeats=2, folds=n) for n in (5, 20)),
+        *(Row(group="folds", method=base, repeats=1, folds=n, sizes=("10", "50")) for n in (5, 20)),
         *(Row(group="what teachers say", method=spec(teachers=name)) for name in ("logits", "losses", "drawn")),
         *(Row(group="temperature", method=spec(temperature=t)) for t in (0.7, 1.5)),
         Row(group="curvature", method=spec(natural="false")),
         Row(group="curvature", method=spec(woodbury="true")),
         *(Row(group="curvature", method=spec(damping=d), curvature="outputs") for d in (1e-1, 1e-3)),
+        Row(group="layers", method=base, curvature="last"),
         Row(group="steps", method=spec(history=0)),
         Row(group="sequence", method=base, sequence="at once", sizes=three),
         Row(group="sequence", method=base, sequence="renewed", sizes=three),
         *(Row(group="head", method=base, repeats=2, hidden=n) for n in (0, 128)),
-        Row(group="other methods", method="out_of_fold:tolerance=0.05:damping=0.001:trust=0.3:history=0"),
+        Row(group="other methods", method=first),
         Row(group="other methods", method="kfac"),
         Row(group="other methods", method="head_newton"),
     ]
@@ -164,7 +168,9 @@ class Bench:
         """An erasure-ready model, trained or read."""
         folder = self.options.work / f"model-{seed}-{hidden}-{folds}"
         if not folder.exists():
-            repeats = 4 if folds == 10 and hidden is None else 2
+            # other folds of utterances alone: there are no more folds of speakers than speakers
+            rules: tuple[FoldRule, ...] = ("within", "across") if folds == 10 else ("within",)
+            repeats = 1 if folds != 10 else 4 if hidden is None else 2
             changed = {} if hidden is None else {"hidden": hidden}
             report = train_split(
                 split,
@@ -172,7 +178,7 @@ class Bench:
                 config=self.config,
                 options={**self.settings.get("options", {}), **changed},
                 seed=seed,
-                erasure=ErasureConfig(folds=folds, repeats=repeats, keep_folds=False),
+                erasure=ErasureConfig(folds=folds, repeats=repeats, rules=rules, keep_folds=False),
             )
             report.model.save_pretrained(folder)
         return EmotionModel.from_pretrained(folder)
@@ -185,7 +191,35 @@ class Bench:
             if size in row.sizes and row.name not in known:
                 known[row.name] = self.row(seed, size, draw, row, known)
                 write_json(file, known)
-        return [{**known[row.name], "row": row.name, "group": row.group} for row in rows if row.name in known]
+        if "teachers" not in known:
+            known["teachers"] = self.teachers(seed, size, draw, known)
+            write_json(file, known)
+        found = [{**known[row.name], "row": row.name, "group": row.group} for row in rows if row.name in known]
+        return [{**row, "teachers": known["teachers"]} for row in found]
+
+    def teachers(self, seed: int, size: str, draw: int, known: dict[str, Any]) -> dict[str, float]:
+        """How far the saved outputs themselves are from the retrained models: what forgetting aims at."""
+        stage = self.stage(seed, None)
+        train, model = stage.split.train, stage.models[10]
+        assert model.erasure is not None
+        assert model.erasure.statistics is not None
+        rows = draw_forget_set(train, stage.trained, size=size, forget_from="random", seed=seed, draw=draw)
+        forget_set = ForgetSet.of(train.select(rows), model)
+        rule: FoldRule = "across" if speakers_of(size) else "within"
+        logits = model.erasure.statistics.teachers(known_names(model, forget_set), rule)
+        assert logits is not None
+        found = logits.double().softmax(2).mean(1).log()  # (N, K)
+        labels = forget_set.labels.numpy()
+        golds = known["gold None"]
+        right = np.mean([gold["phi"] for gold in golds], axis=0)
+        margin = phi(found.numpy(), labels)
+        return {
+            "loss_gap": loss_gap(-found.numpy()[np.arange(len(labels)), labels], [gold["losses"] for gold in golds]),
+            "phi_gap": float(np.abs(margin - right).mean()),
+            "phi_shift": float((margin - right).mean()),
+            "forget_gap": float((found.argmax(1).numpy() == labels).mean())
+            - float(np.mean([gold["accuracies"][0] for gold in golds])),
+        }
 
     def row(self, seed: int, size: str, draw: int, row: Row, known: dict[str, Any]) -> dict[str, Any]:
         """One forgetting and its scores."""
@@ -195,6 +229,8 @@ class Bench:
         model = with_repeats(stage.models[row.folds], row.repeats)
         if row.curvature == "outputs":
             model = of_outputs(model, stage)
+        if row.curvature == "last":
+            model = of_last_layer(model)
         train = stage.split.train
         forgotten = draw_forget_set(train, stage.trained, size=size, forget_from="random", seed=seed, draw=draw)
         names = np.array(train.table["speaker"].to_list())
@@ -283,6 +319,19 @@ def of_outputs(model: EmotionModel, stage: Stage) -> EmotionModel:
     assert model.erasure.statistics is not None
     saved = replace(model.erasure.statistics, curvature=stage.outputs[0])
     model.erasure = replace(model.erasure, statistics=saved)
+    return model
+
+
+def of_last_layer(model: EmotionModel) -> EmotionModel:
+    """A copy whose saved curvature is that of the last layer alone: the others' gradients are taken as they are."""
+    model = copy.copy(model)
+    assert model.erasure is not None
+    assert model.erasure.statistics is not None
+    whole = model.erasure.statistics.curvature
+    assert whole is not None
+    last = list(whole.layers)[-1:]
+    curvature = replace(whole, layers={name: whole.layers[name] for name in last})
+    model.erasure = replace(model.erasure, statistics=replace(model.erasure.statistics, curvature=curvature))
     return model
 
 
@@ -410,6 +459,9 @@ def summary(cells: list[dict[str, Any]], *, seed: int = 0) -> list[dict[str, Any
                 key: float(np.mean([cell["floor"][key] for cell in inside])) for key in inside[0]["floor"]
             }
             entry["floor"]["tow_worst"] = min(cell["floor"]["tow_worst"] for cell in inside)
+            entry["teachers"] = {
+                key: float(np.mean([cell["teachers"][key] for cell in inside])) for key in inside[0]["teachers"]
+            }
             entry["retrain_seconds"] = float(np.mean([cell["retrain_seconds"] for cell in inside]))
             found.append(entry)
     return found
@@ -424,7 +476,8 @@ def markdown(record: dict[str, Any]) -> str:
         "Loss gap: mean over the forgotten recordings of the absolute difference between the loss and its mean over "
         f"the {record['golds']} retrained models, nats; phi gap the same for the margin. ToW against the mean of the "
         "retrained models' accuracies. The first line of each table is a retrained model against the others: the "
-        "floor. Mean [95 % interval over cells].",
+        "floor. The second is what the teachers say themselves, four of them averaged. Mean [95 % interval over "
+        "cells].",
         "",
     ]
     head = (
@@ -443,6 +496,11 @@ def markdown(record: dict[str, Any]) -> str:
             f"| {floor['tow']:.3f} | {floor['tow_worst']:.3f} | {floor['forget_gap']:+.3f} "
             f"| {floor['retained_gap']:+.3f} | {floor['test_uar_change']:+.3f} | {floor['relearn_gap']:.3f} "
             f"| {rows[0]['retrain_seconds']:.2f} | – | – |"
+        ]
+        own = rows[0]["teachers"]
+        lines += [
+            f"| the teachers | {own['loss_gap']:.3f} | {own['phi_gap']:.2f} | {own['phi_shift']:+.2f} | – | – "
+            f"| {own['forget_gap']:+.3f} |" + " – |" * 6
         ]
         lines += [_line(entry) for entry in rows]
         lines.append("")
