@@ -32,6 +32,8 @@ __all__ = [
 
 _TRIES = 16
 """Candidates looked at for each place of a list, before it stays short."""
+_ROUNDS = 1000
+"""How often a list that has only equal values is drawn again."""
 
 
 class ListSampler(Protocol):
@@ -80,13 +82,13 @@ class LabelLists:
         pools = self._pools(rows)
         found = np.full((count, self.size), -1, np.int64)
         missing = np.arange(count)
-        for _ in range(_TRIES):
+        for _ in range(_ROUNDS):
             found[missing] = self._drawn(pools, len(missing), generator)
             missing = missing[found[missing, 0] < 0]
             if not len(missing):
                 return found
         raise DataError(
-            f"no two of {len(rows)} utterances were found in {_TRIES} draws that are {self.margin:g} apart; pairs that "
+            f"no two of {len(rows)} utterances were found in {_ROUNDS} draws that are {self.margin:g} apart; pairs that "
             "far apart were expected; lower margin."
         )
 
