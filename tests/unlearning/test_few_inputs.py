@@ -1,6 +1,6 @@
 """A descent with few inputs is the descent with all of them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
@@ -102,6 +102,34 @@ def test_a_step_is_as_long_and_ends_in_the_same_place() -> None:
     for name, value in expected.items():
         assert torch.allclose(after[name], before[name] - 0.3 * value, atol=1e-10), name
     assert torch.allclose(plain.logits(), narrow_logits, atol=1e-10)
+
+
+class Head(nn.Module):
+    """A linear head: nothing else is learned."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Linear(SIZE, CLASSES)
+
+    def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
+        logits: Tensor = self.head(features.double())
+        return logits
+
+
+def test_a_single_map_is_narrowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    others = torch.randn(30, SIZE, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    ends = []
+    for narrow in (True, False):
+        torch.manual_seed(4)
+        head = Head().double()
+        curvature = collect_curvature(head, head, [(others, torch.full((30,), SIZE))])
+        if not narrow:
+            monkeypatch.setattr(out_of_fold, "_narrowed", lambda *_: None)
+        material = replace(case().material, curvature=curvature)
+        log = out_of_fold.unlearn(head, material, out_of_fold.Config(), seed=0)
+        assert log.reached
+        ends.append(head.head.weight.detach().clone())
+    assert torch.allclose(ends[0], ends[1], rtol=1e-6, atol=1e-8)
 
 
 def test_a_map_behind_something_learned_is_left_alone() -> None:
