@@ -78,7 +78,7 @@ def test_what_labels_cannot_give_is_refused() -> None:
     rng = np.random.default_rng(0)
     with pytest.raises(DataError, match="no two of 40 utterances differ"):
         LabelLists(values=np.ones(40), size=3).draw(ROWS, 1, rng)
-    with pytest.raises(DataError, match="that are 9 apart"):
+    with pytest.raises(DataError, match="no two of 40 utterances are 9 apart"):
         LabelLists(values=np.linspace(1, 7, 40), size=3, margin=9.0).draw(ROWS, 1, rng)
     with pytest.raises(ConfigError, match="lists have 1 items; 2 or more"):
         LabelLists(values=np.ones(4), size=1)

@@ -88,7 +88,7 @@ class LabelLists:
             if not len(missing):
                 return found
         raise DataError(
-            f"no two of {len(rows)} utterances were found in {_ROUNDS} draws that are {self.margin:g} apart; pairs that "
+            f"no two of {len(rows)} utterances that are {self.margin:g} apart were found in {_ROUNDS} draws; pairs that "
             "far apart were expected; lower margin."
         )
 
@@ -97,11 +97,13 @@ class LabelLists:
         known = rows[~np.isnan(self.values[rows])]
         codes = None if self.groups is None else self.groups[known]
         pools = [known] if codes is None else [known[codes == code] for code in np.unique(codes)]
-        pools = [pool for pool in pools if len(pool) and np.ptp(self.values[pool]) > 0]
+        least = 0.0 if self.grades is not None else self.margin
+        pools = [pool for pool in pools if len(pool) and np.ptp(self.values[pool]) >= max(least, 1e-12)]
         if not pools:
+            apart = f"are {least:g} apart" if least else "differ"
             raise DataError(
-                f"no two of {len(rows)} utterances differ in what they are to be ordered by; values that differ were "
-                "expected; label more of them."
+                f"no two of {len(rows)} utterances {apart} in what they are to be ordered by; pairs that are were "
+                "expected; label more of them or lower margin."
             )
         return pools
 
