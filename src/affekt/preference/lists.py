@@ -88,8 +88,8 @@ class LabelLists:
             if not len(missing):
                 return found
         raise DataError(
-            f"no two of {len(rows)} utterances that are {self.margin:g} apart were found in {_ROUNDS} draws; pairs that "
-            "far apart were expected; lower margin."
+            f"no two of {len(rows)} utterances that are {self.margin:g} apart were found in {_ROUNDS} draws; pairs "
+            "that far apart were expected; lower margin."
         )
 
     def _pools(self, rows: IntArray) -> list[IntArray]:
