@@ -1,5 +1,6 @@
 """certify: what a statement holds, what it never holds, and what it refuses."""
 
+import dataclasses
 import hashlib
 import json
 import re
@@ -12,16 +13,21 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from affekt.errors import AffektError, ConfigError, DataError
+from affekt.metrics.deletion_rules import TESTS
+from affekt.models import EmotionModel
 from affekt.models.digest import file_digest, model_digest
-from affekt.reports.certify import Asked, add_signature, certify, files_of
+from affekt.models.saved_statistics import SavedStatistics
+from affekt.reports.certify import Asked, add_signature, certify
 from affekt.reports.commitment import included, inclusion_proof, leaf, pcm_digest, pseudonym, read_request_key
 from affekt.reports.dsse import Envelope, new_signing_key
 from affekt.reports.forget_page import NOT_CLAIMED
+from affekt.reports.forget_report import forget_with_report
 from affekt.reports.ledger import EMPTY, read_ledger
 from affekt.reports.request_details import RequestDetails, ScopeMap
-from affekt.reports.statement import read_payload
+from affekt.reports.statement import files_of, read_payload
 from affekt.reports.verify import verify
 
 
@@ -280,3 +286,36 @@ def test_an_encoder_is_named_by_its_public_name_alone(options: dict[str, str], w
 
     model: Any = SimpleNamespace(config=SimpleNamespace(options=options))
     assert _encoder(model) == wanted
+
+
+def test_a_statement_of_tier_t1_stands_on_saved_references(trained_folder: Any, issued: Any, tmp_path: Path) -> None:
+    """Six repeats of folds were saved: too few to clear the model, and the limits of T0 stay in force."""
+    model = EmotionModel.from_pretrained(trained_folder.folder)
+    assert model.erasure is not None
+    names = tuple(sorted(model.erasure.commitments["train"]))
+    noise = torch.randn(len(names), 6, len(model.classes), generator=torch.Generator().manual_seed(0))
+    saved = SavedStatistics(names=names, within=noise, across=noise.clone(), fold_counts={"within": 5, "across": 4})
+    model.erasure = dataclasses.replace(model.erasure, statistics=saved)
+    model.save_pretrained(tmp_path / "ready")
+    report = forget_with_report(
+        tmp_path / "ready",
+        trained_folder.corpus,
+        tmp_path / "after",
+        speaker=issued.speaker,
+        method="gradient_ascent",
+        settings={"max_steps": 20},
+    )
+    content = report.content
+    assert (content["tier"], content["references"], content["reference_kind"]) == ("T1", 6, "out-of-fold")
+    assert content["saved_rows"] == {"rule": "across", "folds": 4, "repeats": 6}
+    assert report.verdict != "APPROXIMATE_TESTED"
+    assert "1/7" in report.report_path.read_text(encoding="utf-8")
+    certify(tmp_path / "after", before=tmp_path / "ready", keys=[issued.key], out=tmp_path / "statement")
+    found = verify(tmp_path / "statement" / "statement.dsse.json", model=tmp_path / "after", keys=[issued.public])
+    assert found.mismatches == []
+    assert found.statement is not None
+    predicate = found.statement["predicate"]
+    assert predicate["tier"] == "T1"
+    assert [piece["test"] for piece in predicate["evidence"]] == list(TESTS["T1"])
+    letter = (tmp_path / "statement" / "letter.txt").read_text(encoding="utf-8")
+    assert "whether the program differs from ones that were never given your recordings" in letter

@@ -5,11 +5,11 @@ from typing import Any
 
 from affekt.metrics.deletion_rules import TESTS
 from affekt.reports.figures import PALETTE, Strip, loss_figure
+from affekt.reports.forget_page import saved_words
 from affekt.reports.pages import plot, render
 from affekt.types import FloatArray
-from affekt.unlearning.audit_answers import SavedRows
 
-__all__ = ["HEADLINES", "audit_model_page", "saved_words", "test_row"]
+__all__ = ["HEADLINES", "audit_model_page", "test_row"]
 
 HEADLINES = {
     "APPROXIMATE_TESTED": "Forgotten, as far as this audit can tell",
@@ -81,7 +81,7 @@ def audit_model_page(content: Mapping[str, Any], losses: Mapping[str, FloatArray
         tier=content["tier"],
         references=content["references"],
         kind=_KINDS[content["reference_kind"]],
-        saved="" if content["saved_rows"] is None else saved_words(SavedRows(**content["saved_rows"])),
+        saved="" if content["saved_rows"] is None else saved_words(content["saved_rows"]),
         figure=figure,
         deciding=[test_row(item) for item in evidence if item["test"] in names],
         shown=[test_row(item) for item in evidence if item["test"] not in names],
@@ -91,13 +91,6 @@ def audit_model_page(content: Mapping[str, Any], losses: Mapping[str, FloatArray
         appendix=_appendix(content),
         version=content["affekt"],
     )
-
-
-def saved_words(saved: SavedRows) -> str:
-    """Where out-of-fold references come from."""
-    unit = "speakers" if saved.rule == "across" else "utterances"
-    folds = f"{saved.folds} folds" if saved.folds else "folds, how many is not recorded,"
-    return f"rule {saved.rule}: {folds} of {unit}, {saved.repeats} repeats; no p below 1/{saved.repeats + 1}"
 
 
 def test_row(item: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,8 +14,9 @@ from affekt.files import check_new_folder, new_folder, write_json, write_text
 from affekt.metrics import cross_entropy
 from affekt.metrics.deletion_rules import Tier
 from affekt.models import EmotionModel, tensor_digest
-from affekt.reports.audit_model_page import HEADLINES, audit_model_page, saved_words
+from affekt.reports.audit_model_page import HEADLINES, audit_model_page
 from affekt.reports.evidence import non_members
+from affekt.reports.forget_page import saved_words
 from affekt.reports.request import Request, read_request, rest_of
 from affekt.training import FeatureStore, Progress, predict_rows, run_record, with_classes
 from affekt.types import PathLike
@@ -54,7 +55,7 @@ class ModelAudit:
         )
         lines.append(f"tier {self.report.tier}, {self.report.references} {kind}, {self.report.recordings} recordings")
         if self.report.saved is not None:
-            lines[-1] += f" ({saved_words(self.report.saved)})"
+            lines[-1] += f" ({saved_words(self.report.saved._asdict())})"
         return lines
 
     def to_json(self) -> dict[str, Any]:

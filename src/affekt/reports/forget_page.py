@@ -21,7 +21,7 @@ from affekt.reports.pages import plot, render
 if TYPE_CHECKING:
     from affekt.reports.evidence import Evidence
 
-__all__ = ["NOT_CLAIMED", "forget_page"]
+__all__ = ["NOT_CLAIMED", "forget_page", "saved_words"]
 
 NOT_CLAIMED = (
     "That no trace of the recordings is left. The tests listed above were made, with the recordings that were there; "
@@ -131,6 +131,18 @@ def forget_page(content: Mapping[str, Any], evidence: "Evidence | None") -> str:
         appendix=_appendix(content),
         settings=json.dumps(content["method"]["settings"], sort_keys=True),
     )
+
+
+def saved_words(saved: Mapping[str, Any]) -> str:
+    """Where references that are saved out-of-fold answers come from.
+
+    Args:
+        saved: ``rule``, ``folds`` (0 if the file does not say) and ``repeats``.
+    """
+    unit = "speakers" if saved["rule"] == "across" else "utterances"
+    folds = f"{saved['folds']} folds" if saved["folds"] else "folds, how many is not recorded,"
+    repeats = saved["repeats"]
+    return f"rule {saved['rule']}: {folds} of {unit}, {repeats} repeats; no p below 1/{repeats + 1}"
 
 
 def percent(share: float) -> str:
@@ -396,6 +408,9 @@ def _appendix(content: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("What the method was given", ", ".join(method["needs"])),
         ("Random seed", str(method["seed"])),
     ]
+    if content["references"]:
+        words = "models" if content["saved_rows"] is None else f"saved answers ({saved_words(content['saved_rows'])})"
+        rows.append(("References that never heard the recordings", f"{content['references']} {words}"))
     attempts = content.get("attempts", [])
     if len(attempts) > 1:
         tried = "; ".join(f"{one['method']}: {one['verdict']}" for one in attempts)
