@@ -269,9 +269,7 @@ def settings_of(task: str, subject: str) -> dict[str, Setting]:
     if subject == "arousal":
         for margin in (0.1, 0.25, 0.5):
             found[f"RankList, all, margin {margin}"] = Setting(loss="ranklist", size=4, margin=margin)
-            found[f"RankNet, margin {margin}"] = Setting(loss="ranknet", size=2, margin=margin)
-        for margin in (0.25, 0.5):
-            found[f"RankList, all, raters {margin}"] = Setting(loss="ranklist", size=4, margin=margin, votes=True)
+        found["RankList, all, raters 0.5"] = Setting(loss="ranklist", size=4, margin=0.5, votes=True)
     if grouped:
         found["RankList, all, lists of 32"] = Setting(loss="ranklist", size=32)
     return {name: replace(setting, within=grouped) for name, setting in found.items()}
