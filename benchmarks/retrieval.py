@@ -100,8 +100,9 @@ def main() -> int:
     parser.add_argument("--folds", type=int, default=3)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--epochs", type=int, default=40)
+    parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--lexicon", default="", help="norms of words: beside the hashed words of a second text side")
-    parser.add_argument("--axes", action="store_true", help="also distances of valence alone and of arousal alone")
+    parser.add_argument("--variants", default="rnc,supcon,clip", help="also rnc+norms, rnc valence, rnc arousal")
     parser.add_argument("--norms-as-positions", action="store_true", help="places of emotions from --lexicon")
     parser.add_argument("--emobank", type=Path, help="sentences with valence and arousal, emobank.csv")
     parser.add_argument("--also", default="", help="READER=FOLDER of recordings to search with the same models")
@@ -133,7 +134,7 @@ def main() -> int:
         whole = run_record("retrieval", **record, **found, seconds=time.perf_counter() - started)
         write_json(options.out / "results.json", whole)
         write_text(options.out / "results.md", table(whole))
-    bench.picture(options.out / "embedding.svg")
+        bench.picture(options.out / "embedding.svg")
     sys.stdout.write(table(whole))
     return 0
 
@@ -216,6 +217,7 @@ class Bench:
         config = recipe(
             "audio-text",
             epochs=self.options.epochs,
+            batch_size=self.options.batch,
             learning_rate=settings["learning_rate"],
             heldout_fraction=0.0,
             method=method,
@@ -247,11 +249,12 @@ class Bench:
     def measure(self) -> Iterator[dict[str, Any]]:
         """All variants on all folds and seeds, one after the other; each time everything that is known by then."""
         options = self.options
-        variants: list[tuple[str, Sequence[str], str]] = [(loss, AXES, "") for loss in ("rnc", "supcon", "clip")]
-        if options.lexicon and not options.norms_as_positions:
-            variants.append(("rnc", AXES, options.lexicon))
-        if options.axes:
-            variants += [("rnc", ("valence",), ""), ("rnc", ("arousal",), "")]
+        known: dict[str, tuple[str, Sequence[str], str]] = {
+            loss: (loss, AXES, "") for loss in ("rnc", "supcon", "clip")
+        }
+        known |= {f"rnc {axis}": ("rnc", (axis,), "") for axis in AXES}
+        known |= {"rnc+norms": ("rnc", AXES, options.lexicon)}
+        variants = [known[name] for name in options.variants.split(",")]
         also = None
         if options.also:
             reader, _, folder = options.also.partition("=")
@@ -261,6 +264,7 @@ class Bench:
             also = self.part(np.arange(len(other)), whole)
         found: dict[str, dict[str, Any]] = {}
         pairs = [("rnc", "supcon"), ("rnc", "clip"), ("supcon", "clip"), ("rnc+norms", "rnc")]
+        pairs += [("rnc valence", "rnc"), ("rnc arousal", "rnc")]
         tested = np.concatenate([test for _, _, test in self.folds()])
         for loss, axes, lexicon in variants:
             row = self.variant(loss, axes, lexicon, also)
@@ -271,6 +275,8 @@ class Bench:
                 "tested_speakers": len(set(self.speakers[tested])),
                 "tested_utterances": len(tested),
                 "settings": self.settings,
+                "epochs": options.epochs,
+                "batch_size": options.batch,
                 "positions": self.positions or "affekt.preference.POSITIONS",
                 "rows": [{name: row[name] for name in row if not name.startswith("_")} for row in found.values()],
                 "differences": [
@@ -409,6 +415,8 @@ class Bench:
         matplotlib.use("svg")
         import matplotlib.pyplot as plt
 
+        if not self.shown:
+            return
         figure, axes = plt.subplots(1, len(self.shown), figsize=(4.2 * len(self.shown), 4.2), squeeze=False)
         for (loss, (audio, text, places)), axis in zip(self.shown.items(), axes[0], strict=True):
             both = np.concatenate([audio, text])
@@ -425,6 +433,7 @@ class Bench:
             axis.set_yticks([])
         figure.colorbar(dots, ax=axes[0].tolist(), label="valence (rule)", shrink=0.8)
         figure.savefig(file, metadata={"Date": None})
+        plt.close(figure)
 
 
 def network(model: EmotionModel) -> AudioTextNetwork:
