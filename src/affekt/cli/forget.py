@@ -39,9 +39,9 @@ def forget(
             utterance.
         method: auto tries what the model allows, in a declared order, until the audit of one does not fail. Or one
             method. With what --erasure-ready training saved: out_of_fold, kfac, head_newton, ssd, fold_swap, and for
-            the family ridge exact. For any model: amun, forget_set_alone, l2ul, boundary_shrink, gradient_ascent, random_labels,
-            negmerge, jit. References that also read the rest of the corpus: retrain, finetune, scrub, salun,
-            bad_teacher, random_labels_retained.
+            the family ridge exact. For any model: amun, forget_set_alone, l2ul, boundary_shrink, gradient_ascent,
+            random_labels, negmerge, jit. References that also read the rest of the corpus: retrain, finetune, scrub,
+            salun, bad_teacher, random_labels_retained.
         config: TOML file with settings that differ from the method's defaults.
         retrained: Directory of a model retrained without these recordings, to compare with; or a folder of such
             directories: four or more make the tests those of tier T1, 19 or more can clear a deletion.
