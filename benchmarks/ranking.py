@@ -8,7 +8,8 @@ Whisper-base encoder, pooled. RAVDESS: actors 01 to 09 are learned from, 10 to 1
 to the other, RAVDESS has the levels of STEM-E2VA: its neutral is neutral, normal is moderate and strong is intense.
 
 Losses are compared at one number of steps and of comparisons a step, counting pairs of different levels; a list of
-ListNet or ListMLE counts as all its pairs. K is compared on the same lists. The row "by affekt train" is the method as
+ListNet or ListMLE counts as all its pairs. So many single pairs are of about four times as many recordings as lists of
+eight; one row has as many recordings instead. K is compared on the same lists. The row "by affekt train" is the method as
 the command has it; the others are the same losses and sampler in the plain loop of benchmarks/ranking_features.py.
 Intervals resample speakers (95 %) and average the seeds in every resample.
 
@@ -123,6 +124,7 @@ def compared() -> dict[str, Setting]:
     return {
         "cross-entropy of the levels": Setting(loss="levels"),
         "RankNet": Setting(loss="ranknet", size=2),
+        "RankNet, as many recordings as lists": Setting(loss="ranknet", size=2, lists=4 * LISTS),
         "ListNet": Setting(loss="listnet"),
         "ListMLE": Setting(loss="listmle"),
         "RankList, all": Setting(loss="ranklist"),
