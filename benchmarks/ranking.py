@@ -9,8 +9,8 @@ to the other, RAVDESS has the levels of STEM-E2VA: its neutral is neutral, norma
 
 Losses are compared at one number of steps and of comparisons a step, counting pairs of different levels; a list of
 ListNet or ListMLE counts as all its pairs. So many single pairs are of about four times as many recordings as lists of
-eight; one row has as many recordings instead. K is compared on the same lists. The row "by affekt train" is the method as
-the command has it; the others are the same losses and sampler in the plain loop of benchmarks/ranking_features.py.
+eight; one row has as many recordings instead. K is compared on the same lists. The row "by affekt train" is the method
+as the command has it; the others are the same losses and sampler in the plain loop of benchmarks/ranking_features.py.
 Intervals resample speakers (95 %) and average the seeds in every resample.
 
 python benchmarks/ranking.py TASK --ravdess FOLDER --stem FOLDER --encoder FOLDER --out FOLDER [--seeds N]
