@@ -124,8 +124,13 @@ def _verdicts(results: Mapping[str, Any]) -> list[str]:
             methods = [one for one in entries if one["method"] not in REFERENCES]
             if not methods:
                 continue
-            best = [one["method"] for one in methods if not _missed(one) and "retained data" not in one["needs"]]
-            said = ", ".join(f"`{name}`" for name in best) if best else "no method without retained data"
+            cells = max(one["cells"] for one in entries)
+            best = [
+                f"`{one['method']}`" + (f" (in {one['cells']} of {cells} cells)" if one["cells"] < cells else "")
+                for one in methods
+                if not _missed(one) and "retained data" not in one["needs"]
+            ]
+            said = ", ".join(best) if best else "no method without retained data"
             text = f"- {run['name']}, {group_title(group)}: {said} met all."
             if not best:
                 least = min(len(_missed(one)) for one in methods)

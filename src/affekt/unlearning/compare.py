@@ -267,6 +267,8 @@ def _stage(key: ByContent, work: Path, seed: int) -> _Stage:
     original = EmotionModel.from_pretrained(work / f"original-{seed}" / "model")
     train_config = config.train or recipe(config.family)
     stores = {side: FeatureStore(original, getattr(split, side)) for side in ("train", "dev", "test")}
+    for store in stores.values():  # so that no cell's retraining is timed with the reading
+        store.fill()
     fraction = train_config.heldout_fraction
     held = np.array([is_held_out(u, seed=seed, fraction=fraction) for u in split.train.table["utterance"]])
     return _Stage(
