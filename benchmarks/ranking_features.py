@@ -37,7 +37,7 @@ from affekt.preference.ranklist import skip_at
 from affekt.training import run_record
 
 RATES = (3e-4, 1e-3, 3e-3)
-STEPS = {"emobank": 300, "mslr": 400}
+STEPS = {"emobank": 200, "mslr": 400}
 CHECKS = 10
 """How often the development side is looked at."""
 SIZE = 8
