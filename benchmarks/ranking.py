@@ -229,7 +229,7 @@ def on_stem(ravdess: Corpus, stem: Corpus, task: str, encoder: str, seeds: list[
     rate = RATES[1]
     rows = []
     if task == "stem":
-        settings = compared() | {name: one for name, one in parts().items() if "doubling" not in name}
+        settings = compared() | {name: one for name, one in parts().items() if "K =" in name}
         for margin in (1.0, 2.0):
             settings[f"RankList, all, margin {margin:g}"] = Setting(loss="ranklist", margin=margin)
         people = sorted(set(mandarin.speakers))
