@@ -37,6 +37,7 @@ from affekt.training.fit import make_accelerator
 
 GROUPS, HIDDEN = 5, 128
 KEPT = 0.15
+PLAIN = "none, classes not weighted"
 KINDS = ("copies", "noise", "mixup", "smote", "cvae", "gan", "infogan")
 BATCH_SIZE, STEPS = 64, 300
 GENERATOR_STEPS = (60, 300)
@@ -90,6 +91,7 @@ class Run:
     condition: str
     method: InformationAugmentation
     hidden: int = 0
+    weighted: bool = True
 
 
 class Bench:
@@ -162,7 +164,8 @@ class Bench:
     def config(self, run: Run, seed: int, count: int) -> TrainConfig:
         """The recipe, with about as many steps whatever is added: more of them alone can make a head better."""
         ratio = 0.0 if run.method.kind == "none" else run.method.ratio
-        default = recipe("encoder", batch_size=BATCH_SIZE, method=_reused(self, run, seed))
+        method = _reused(self, run, seed)
+        default = recipe("encoder", batch_size=BATCH_SIZE, class_weights=run.weighted, method=method)
         rows = (1.0 - default.heldout_fraction) * count * (1.0 + ratio)
         epochs = max(1, round(STEPS / math.ceil(rows / BATCH_SIZE)))
         return replace(default, epochs=epochs, patience=epochs)
@@ -240,27 +243,31 @@ class Bench:
             if len(base) < len(self.seeds):
                 continue
             rows = [self.score("none", base, base)]
-            for kind in KINDS:
+            for kind in (PLAIN, *KINDS):
                 if len(runs := self.runs(kind, condition)) == len(self.seeds):
                     rows.append(self.score(kind, runs, base))
+            copies = self.runs("copies", condition)
+            if len(copies) == len(self.seeds):  # what making vectors adds to drawing the rare ones more often
+                for row in rows:
+                    row["less_copies"] = self.score("", self.runs(row["name"], condition), copies)["difference"]
             entry: dict[str, Any] = {"methods": rows}
             gan, info = self.runs("gan", condition), self.runs("infogan", condition)
             if len(gan) == len(info) == len(self.seeds):
                 entry["infogan_less_gan"] = self.score("infogan", info, gan)["difference"]
-            entry["parts"] = self.parts(condition, base)
+            entry["parts"] = self.parts(condition)
             if (grid := self.correlation(condition)) is not None:
                 entry["indicator"] = grid
             found["conditions"][condition] = entry
         return found
 
-    def parts(self, condition: str, base: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    def parts(self, condition: str) -> list[dict[str, Any]]:
         """Runs with a part left out, each beside the run it is left out of."""
         rows = []
         for name in sorted({run["name"] for run in self.found.values() if run["condition"] == condition}):
             runs = self.runs(name, condition)
             beside = "hidden none" if name.startswith("hidden") else "none"
-            first = self.runs(beside, condition) or base
-            if len(runs) == len(self.seeds) == len(first) and name not in ("none", *KINDS):
+            first = self.runs(beside, condition)
+            if len(runs) == len(self.seeds) == len(first) and name not in ("none", PLAIN, *KINDS):
                 rows.append({**self.score(name, runs, first), "beside": beside})
         return rows
 
@@ -355,6 +362,8 @@ def kinds(condition: str) -> Iterator[Run]:
         how: dict[str, Any] = {"kind": "noise", "noise_scale": 0.0} if kind == "copies" else {"kind": kind}
         measure = kind in ("cvae", "gan", "infogan")
         yield Run(name=kind, condition=condition, method=InformationAugmentation(**how, measure=measure))
+    plain = InformationAugmentation(kind="none")
+    yield Run(name=PLAIN, condition=condition, method=plain, weighted=False)
 
 
 def grid_part(bench: Bench) -> Iterator[Run]:
@@ -375,21 +384,17 @@ def grid_part(bench: Bench) -> Iterator[Run]:
 
 def parts_part(bench: Bench) -> Iterator[Run]:
     """Text at generation and not, pairs with and without their bound, MINE, how many are made."""
-    made = {
-        "infogan ratio 0.25": InformationAugmentation(ratio=0.25, measure=False),
-        "infogan ratio 2": InformationAugmentation(ratio=2.0, measure=False),
-        "infogan ratio 4": InformationAugmentation(ratio=4.0, measure=False),
+    pairs, alone = GeneratorConfig(pairs=True), GeneratorConfig(pairs=True, pair_weight=0.0)
+    of_text = {
+        "infogan text at training": InformationAugmentation(text="training"),
+        "infogan text none": InformationAugmentation(text="none"),
+        "infogan pairs": InformationAugmentation(generator=pairs),
+        "infogan pairs without bound": InformationAugmentation(generator=alone),
+        "infogan mine": InformationAugmentation(generator=GeneratorConfig(text_bound="mine")),
     }
-    if bench.corpus.name != "emogator":
-        made |= {
-            "infogan text at training": InformationAugmentation(text="training"),
-            "infogan text none": InformationAugmentation(text="none"),
-            "infogan mine": InformationAugmentation(generator=GeneratorConfig(text_bound="mine")),
-            "infogan pairs": InformationAugmentation(generator=GeneratorConfig(pairs=True)),
-            "infogan pairs without bound": InformationAugmentation(
-                generator=GeneratorConfig(pairs=True, pair_weight=0.0)
-            ),
-        }
+    made = {} if bench.corpus.name == "emogator" else of_text
+    for ratio in (0.25, 2.0, 4.0):
+        made[f"infogan ratio {ratio:g}"] = InformationAugmentation(ratio=ratio, measure=False)
     for name, method in made.items():
         yield Run(name=name, condition="few", method=method)
 
@@ -418,30 +423,28 @@ PARTS: dict[str, Callable[[Bench], Iterator[Run]]] = {
 
 def table(record: dict[str, Any]) -> str:
     """The record in Markdown."""
+    titles = {"natural": "All training recordings", "few": f"Every second class cut to {KEPT:.0%} in training"}
     lines = [f"# Augmentation on {record['corpus']}", "", f"`{record['command_line']}`", ""]
     lines += [f"{record['utterances']} utterances, {record['speakers']} speakers, {len(record['seeds'])} splits.", ""]
     for condition, entry in record["conditions"].items():
-        heads = {"natural": "All training recordings", "few": f"Every second class cut to {KEPT:.0%} in training"}
-        for title, rows in (
-            (heads[condition], entry["methods"]),
-            ("Parts, " + heads[condition].lower(), entry["parts"]),
-        ):
-            lines += [
-                f"## {title}",
-                "",
-                "| method | UAR | less none | dev UAR | MI class | MI text |",
-                "|---|---|---|---|---|---|",
-            ]
+        tables = [(titles[condition], entry["methods"])]
+        if entry["parts"]:
+            tables.append(("Parts of infogan, " + titles[condition].lower(), entry["parts"]))
+        for title, rows in tables:
+            lines += [f"## {title}", ""]
+            lines += ["| method | UAR | less none | less copies | dev UAR | MI class | MI text |", "|---" * 7 + "|"]
             for row in rows:
                 history = row["history"]
-                info = [f"{history[k]:.2f}" if k in history else "" for k in ("mi_class", "mi_text")]
-                lines.append(
-                    f"| {row['name']} | {_percent(row['uar'])} | {_percent(row['difference'], sign='+')} | "
-                    f"{100 * history['dev_uar']:.1f} | {info[0]} | {info[1]} |"
-                )
+                cells = [row["name"], _percent(row["uar"]), _percent(row["difference"], sign="+")]
+                cells += [_percent(row["less_copies"], sign="+") if "less_copies" in row else ""]
+                cells += [f"{100 * history['dev_uar']:.1f}"]
+                cells += [f"{history[name]:.2f}" if name in history else "" for name in ("mi_class", "mi_text")]
+                lines.append("| " + " | ".join(cells) + " |")
             lines.append("")
+            if any(row["name"].startswith("hidden") for row in rows):
+                lines += ["Rows with a hidden layer: less *hidden none*.", ""]
         if "infogan_less_gan" in entry:
-            lines += [f"InfoGAN less GAN: {_percent(entry['infogan_less_gan'], sign='+')}.", ""]
+            lines += [f"infogan less gan: {_percent(entry['infogan_less_gan'], sign='+')}.", ""]
         for name, value in entry.get("indicator", {}).items():
             if isinstance(value, dict):
                 bounds = f"[{value['low']:+.2f}, {value['high']:+.2f}]"
