@@ -1,6 +1,7 @@
 """benchmark_with_report on tones: files, the table, the targets, the picture; and the targets on rows made by hand."""
 
 import json
+import re
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,16 @@ def test_the_picture_shows_every_method_but_the_yardstick(results: tuple[Path, d
     for word in ("gradient_ascent", "fold_swap", RETRAIN_AGAIN, "scattered utterances", "a whole speaker"):
         assert word in text
     assert "/work" not in text
+    names = [f"method{number}" for number in range(21)]
+    run = content["runs"][0]
+    many = [{**run["summary"][-1], "method": name} for name in names]
+    other = {**run, "name": "another", "summary": many}
+    picture = benchmark_plot({"runs": [{**run, "summary": many}, other]})
+    assert "another" in picture
+    marks = [
+        mark for mark in re.findall(r'<use xlink:href="#(\w+)" [^>]*fill: (#\w+)', picture) if mark[1] != "#222222"
+    ]
+    assert len(set(marks)) == 2 * len(names)  # in the panels, and of one size in the legend
 
 
 def test_a_folder_that_is_there_and_a_size_that_is_too_large(tone_folder: Path, tmp_path: Path) -> None:

@@ -121,9 +121,11 @@ def benchmark_plot(results: Mapping[str, Any], *, standalone: bool = True) -> st
             # area grows with time, from a dot that can be seen to one that does not hide the others
             size=25.0 + 375.0 * math.sqrt(entry["seconds"]["estimate"] / longest),
             colour=PALETTE[number % len(PALETTE)],
-            marker="*" if entry["method"] == RETRAIN_AGAIN else _MARKERS[number % len(_MARKERS)],
+            # shifted when the colours begin anew, so that no two look alike
+            marker="*" if entry["method"] == RETRAIN_AGAIN else _MARKERS[(number + number // len(PALETTE)) % 7],
         )
-        panels.setdefault(f"{run['name']}: {group_title(group)}", []).append(point)
+        title = group_title(group) if len(results["runs"]) == 1 else f"{run['name']}\n{group_title(group)}"
+        panels.setdefault(title, []).append(point)
     alt = (
         "One panel a corpus and kind of request. Across: change of test UAR against the original model, in points. Up: "
         "ToW less 1, where 0 is the retrained model. Larger marks took longer. The star is a second retrained model. "

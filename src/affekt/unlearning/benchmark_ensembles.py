@@ -270,7 +270,7 @@ def _fit(stage: _Stage, jobs: Sequence[HeadJob], config: EnsembleConfig) -> list
 def _with(template: PooledModel, state: dict[str, Tensor]) -> PooledModel:
     model = template.fresh(0)
     model.load_state_dict(state)
-    return model.eval()  # type: ignore[no-any-return]
+    return model.eval()
 
 
 def _trained(stage: _Stage, config: EnsembleConfig, seeds: range) -> dict[str, Tensor]:
@@ -328,7 +328,7 @@ def _one_original(stage: _Stage, config: EnsembleConfig, seed: int, saved: dict[
         scope: Scope = "speaker" if speakers_of(size) else "utterances"
         waveforms = tuple(stage.vectors["train"].values[int(row)].numpy() for row in rows)
         forget_set = ForgetSet(waveforms, torch.as_tensor(stage.labels[rows]))
-        record = ErasureRecord(**losses)
+        record = ErasureRecord(trained=losses["trained"], within=losses["within"], across=losses["across"])
         names = tuple(record.commitment(waveform) for waveform in waveforms)
         statistics = _statistics(names, saved, size, curvature)
         model.erasure = replace(record, commitments={"train": frozenset(names)}, statistics=statistics)
