@@ -122,8 +122,7 @@ def test_the_same_items_have_no_gap() -> None:
 def test_more_rows_than_a_block_change_nothing() -> None:
     x, y = draw(8, 1500, 1100)
     blocks = mmd(x, y, bandwidth=1.0, unbiased=False)
-    squares = lambda a, b: ((a[:, None] - b[None]) ** 2).sum(2)  # noqa: E731
-    k = [np.exp(-squares(a, b) / 2).mean() for a, b in ((x, x), (y, y), (x, y))]
+    k = [np.exp(-((a[:, None] - b[None]) ** 2).sum(2) / 2).mean() for a, b in ((x, x), (y, y), (x, y))]
     assert blocks == pytest.approx(k[0] + k[1] - 2 * k[2], abs=1e-10)
 
 

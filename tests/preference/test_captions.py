@@ -36,7 +36,7 @@ def test_a_caption_says_its_valence_and_its_arousal(phrasing: Any) -> None:
 
 def test_no_phrase_of_the_unseen_ones_is_in_a_seen_caption() -> None:
     seen = " | ".join(text for v, a in PLACES for text in captions(middle_of(v), middle_of(a)))
-    unseen = [axis_prompts(axis, phrasing="unseen") for axis in ("valence", "arousal")]  # type: ignore[arg-type]
+    unseen = [axis_prompts(axis, phrasing="unseen") for axis in ("valence", "arousal")]
     phrases = [
         prompt.removeprefix("an utterance that comes across as ") for bank in unseen for p in bank for prompt in p
     ]

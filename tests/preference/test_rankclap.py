@@ -181,7 +181,7 @@ def batch_loss(corpus: Corpus, method: EmotionRankClap, rows: list[int]) -> tupl
         seen.setdefault("text", found.detach())
         return found
 
-    inside.embed_features = spy  # type: ignore[method-assign]
+    inside.embed_features = spy  # type: ignore[method-assign, assignment]
     torch.manual_seed(0)
     with torch.no_grad():
         total = float(objective.loss(model, features, lengths, targets.batch(np.array(rows))))
@@ -262,20 +262,13 @@ def test_captions_say_where_their_recording_lies(tone_corpus: Corpus) -> None:
 def test_an_epoch_visits_every_recording_once_in_parts_of_one_size(tone_corpus: Corpus) -> None:
     method, rows = EmotionRankClap(), np.arange(50)
     config = settings(batch_size=24)
-    parts = list(
-        method.batches(
-            0,
-            targets=None,
-            rows=rows,
-            lengths=[],
-            config=config,
-            generator=np.random.default_rng(1),  # type: ignore
-        )
-    )
+    nothing: Any = None  # neither targets nor lengths decide
+    generator = np.random.default_rng(1)
+    parts = list(method.batches(0, targets=nothing, rows=rows, lengths=[], config=config, generator=generator))
     assert sorted(np.concatenate(parts).tolist()) == rows.tolist()
     assert [len(part) for part in parts] == [17, 17, 16]
     assert parts[0].tolist() != rows[:17].tolist()
-    assert method.steps(None, rows, config) == 3  # type: ignore[arg-type]
+    assert method.steps(nothing, rows, config) == 3
 
 
 def test_captions_of_the_corpus_go_first(tone_corpus: Corpus) -> None:
