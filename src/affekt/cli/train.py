@@ -39,12 +39,14 @@ def train(
     Args:
         corpus: A corpus folder, a .csv or .parquet table, or the word builtin.
         out: Model directory to write; it must not exist yet.
-        model: Model family: logmel-cnn, emo18, zhao19, encoder, ridge, ranker, or audio-text.
+        model: Model family: logmel-cnn, emo18, zhao19, encoder, ridge, ranker, audio-text, or text, which reads a
+            corpus that says medium = "text" in its corpus.toml.
         encoder: For the families encoder, ridge, ranker and audio-text: a folder with a pretrained speech encoder, or
             its name on the Hugging Face hub.
         method: How to learn; if not given, from labels alone. With captions that say valence and arousal: rankclap
             (with --model audio-text). To put recordings in order: ranklist (with --model ranker). With made-up features
-            where a class is rare: information-augmentation.
+            where a class is rare: information-augmentation. From few labels: fixmatch and fullmatch, and few-labels to
+            compare them with.
         config: TOML file with training settings that differ from the family's recipe; [options] changes the network,
             [method] the settings of --method, [erasure] the folds of --erasure-ready.
         seed: Everything random follows from it, the choice of test speakers included.
