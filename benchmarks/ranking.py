@@ -163,7 +163,6 @@ def on_ravdess(ravdess: Corpus, task: str, encoder: str, seeds: list[int]) -> li
         del settings["cross-entropy of the levels"]
         for margin in (0.05, 0.1, 0.2, 0.3):
             settings[f"RankList, all, margin {margin}"] = Setting(loss="ranklist", margin=margin)
-            settings[f"RankNet, margin {margin}"] = Setting(loss="ranknet", size=2, margin=margin)
     rates = {name: best_rate(setting, train.side, dev.side, **HOW) for name, setting in settings.items()}
     base: np.ndarray | None = None
     for name, setting in settings.items():
