@@ -11,6 +11,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from affekt.audio.batching import pad_batch
+from affekt.corpora.text_corpus import samples_of
 from affekt.errors import CheckpointError, ConfigError, DataError
 from affekt.models import FAMILIES, EmotionModel, ErasureRecord, MeanLoss, ModelConfig, tensor_digest
 from affekt.training import build_model
@@ -30,11 +32,13 @@ TINY_WHISPER = {
     "activation_dropout": 0.0,
 }
 SMALL: dict[str, dict[str, Any]] = {
+    "audio-text": {"settings": {"channels": (4, 6, 8), "width": 16}, "words": 8, "characters": 8},
     "emo18": {"hidden": 8},
     "encoder": {"architecture": TINY_WHISPER, "train": "all"},
     "logmel-cnn": {"channels": (4, 6, 8), "width": 16},
     "ranker": {"settings": {"channels": (4, 6, 8), "width": 16}},
     "ridge": {},
+    "text": {"words": 8, "characters": 8, "hidden": 4},
     "zhao19": {"hidden": 8},
 }
 
@@ -70,9 +74,10 @@ def test_round_trip_is_exact(tmp_path: Path, family: str) -> None:
     assert list(found.state_dict()) == list(model.state_dict())
     assert found.erasure == model.erasure
     assert (found.config.family, found.classes, found.config.history) == (family, CLASSES, model.config.history)
-    waveform, length = torch.randn(1, 4000), torch.tensor([4000])
+    clip = samples_of("How are you?") if family == "text" else torch.randn(4000)
+    batch = pad_batch([clip])
     with torch.no_grad():
-        assert torch.equal(found(waveform, length), model(waveform, length))
+        assert torch.equal(found(*batch), model(*batch))
     again = found.save_pretrained(tmp_path / "again")
     for file in ("config.json", "model.safetensors", "README.md", "erasure/record.json"):
         assert (again / file).read_bytes() == (path / file).read_bytes()
@@ -185,7 +190,7 @@ def test_missing_directory(tmp_path: Path) -> None:
     [
         (
             {"family": "resnet", "classes": CLASSES},
-            "unknown model family 'resnet'; one of emo18, encoder, logmel-cnn, ridge, zhao19",
+            "unknown model family 'resnet'; one of audio-text, emo18, encoder, logmel-cnn, ranker, ridge, text, zhao19",
         ),
         ({"family": "emo18", "classes": ("joy",)}, r"two or more different classes \(got \['joy'\]\)"),
         ({"family": "emo18", "classes": ("joy", "joy")}, "two or more different classes"),
