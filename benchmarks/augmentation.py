@@ -382,21 +382,27 @@ def grid_part(bench: Bench) -> Iterator[Run]:
                 yield Run(name=name, condition="few", method=InformationAugmentation(generator=generator))
 
 
-def parts_part(bench: Bench) -> Iterator[Run]:
-    """Text at generation and not, pairs with and without their bound, MINE, how many are made."""
+def text_part(bench: Bench) -> Iterator[Run]:
+    """Text at generation and not, pairs with and without their bound; nothing for a corpus without text."""
     pairs, alone = GeneratorConfig(pairs=True), GeneratorConfig(pairs=True, pair_weight=0.0)
-    of_text = {
-        "infogan text at training": InformationAugmentation(text="training"),
-        "infogan text none": InformationAugmentation(text="none"),
-        "infogan pairs": InformationAugmentation(generator=pairs),
-        "infogan pairs without bound": InformationAugmentation(generator=alone),
-        "infogan mine": InformationAugmentation(generator=GeneratorConfig(text_bound="mine")),
+    made = {
+        "text at training": InformationAugmentation(text="training"),
+        "text none": InformationAugmentation(text="none"),
+        "pairs": InformationAugmentation(generator=pairs),
+        "pairs without bound": InformationAugmentation(generator=alone),
     }
-    made = {} if bench.corpus.name == "emogator" else of_text
+    for name, method in made.items() if bench.corpus.name != "emogator" else ():
+        yield Run(name=f"infogan {name}", condition="few", method=method)
+
+
+def sizes_part(bench: Bench) -> Iterator[Run]:
+    """How many are made, and MINE."""
     for ratio in (0.25, 2.0, 4.0):
-        made[f"infogan ratio {ratio:g}"] = InformationAugmentation(ratio=ratio, measure=False)
-    for name, method in made.items():
-        yield Run(name=name, condition="few", method=method)
+        method = InformationAugmentation(ratio=ratio, measure=False)
+        yield Run(name=f"infogan ratio {ratio:g}", condition="few", method=method)
+    if bench.corpus.name != "emogator":
+        method = InformationAugmentation(generator=GeneratorConfig(text_bound="mine"))
+        yield Run(name="infogan mine", condition="few", method=method)
 
 
 def stages_part(bench: Bench) -> Iterator[Run]:
@@ -416,7 +422,8 @@ PARTS: dict[str, Callable[[Bench], Iterator[Run]]] = {
     "few": few_part,
     "natural": natural_part,
     "grid": grid_part,
-    "parts": parts_part,
+    "text": text_part,
+    "sizes": sizes_part,
     "stages": stages_part,
 }
 
