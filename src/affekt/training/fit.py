@@ -37,6 +37,8 @@ __all__ = [
     "learned_state",
     "make_accelerator",
     "model_for",
+    "rate_share",
+    "seed_of",
 ]
 
 _OBJECTIVE = "objective."
@@ -91,7 +93,7 @@ def build_model(
         edges=edges,
     )
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(_seed("weights", seed))
+        torch.manual_seed(seed_of("weights", seed))
         return EmotionModel(config)
 
 
@@ -236,8 +238,8 @@ def fit(
         state = _RunState(best=learned_state(model), epoch=config.epochs, best_epoch=1, history=[scores])
     learner, prepared = accelerator.prepare(_Learner(model, objective), optimizer)
     while state.epoch < config.epochs and (config.keep_last or state.epoch - state.best_epoch < config.patience):
-        torch.manual_seed(_seed("epoch", seed, state.epoch, accelerator.process_index))
-        generator = np.random.default_rng([_seed("order", seed) % 2**32, state.epoch])
+        torch.manual_seed(seed_of("epoch", seed, state.epoch, accelerator.process_index))
+        generator = np.random.default_rng([seed_of("order", seed) % 2**32, state.epoch])
         model.train()
         objective.start_epoch(state.epoch, config.epochs)
         running, seen = 0.0, 0
@@ -247,7 +249,7 @@ def fit(
         for step, batch in enumerate(batches):
             done = state.epoch * steps_per_epoch + step
             for group in prepared.param_groups:
-                group["lr"] = config.learning_rate * _schedule(done / max(total, 1))
+                group["lr"] = config.learning_rate * rate_share(done / max(total, 1))
             # crops are drawn for the whole batch before it is divided, so processes share one sequence of draws
             items = [_crop(store.draw(int(row), generator), crop, generator) for row in batch]
             with accelerator.split_between_processes(list(range(len(batch))), apply_padding=True) as mine:
@@ -397,12 +399,13 @@ def _check_solvable(config: TrainConfig) -> None:
         )
 
 
-def _seed(purpose: str, *numbers: int) -> int:
+def seed_of(purpose: str, *numbers: int) -> int:
+    """A seed of its own for every purpose of a run and every number that goes with it."""
     digest = hashlib.sha256("|".join([purpose, *map(str, numbers)]).encode()).digest()
     return int.from_bytes(digest[:7], "big")
 
 
-def _schedule(position: float) -> float:
+def rate_share(position: float) -> float:
     """Share of the peak rate at a position in [0, 1): linear warm-up over a tenth, then a half cosine."""
     if position < 0.1:
         return (position + 1e-3) / 0.101

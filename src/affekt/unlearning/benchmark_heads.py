@@ -19,7 +19,7 @@ from affekt.models import EmotionModel
 from affekt.models.encoder_network import EncoderNetwork
 from affekt.training import FeatureStore, TrainConfig
 from affekt.training.features import length_batches
-from affekt.training.fit import _schedule, _seed
+from affekt.training.fit import rate_share, seed_of
 from affekt.types import IntArray
 
 __all__ = ["HeadJob", "PooledModel", "Vectors", "check_recipe", "fit_heads", "pooled_vectors"]
@@ -219,7 +219,7 @@ def _fit_stack(
         torch.manual_seed(jobs[0].seed * 1000 + epoch)  # of dropout
         for step in range(steps):
             for group in optimizer.param_groups:
-                group["lr"] = config.learning_rate * _schedule((epoch * steps + step) / max(total, 1))
+                group["lr"] = config.learning_rate * rate_share((epoch * steps + step) / max(total, 1))
             chosen = rows[:, step]  # (E, B)
             logits = many(stacked, vectors.values[chosen])  # (E, B, K)
             loss = _losses(logits, expected[chosen], there[:, step], weights, config.label_smoothing).sum()
@@ -250,7 +250,7 @@ def _epoch_rows(jobs: Sequence[HeadJob], epoch: int, steps: int, config: TrainCo
     rows = np.zeros((len(jobs), steps, config.batch_size), np.int64)
     there = np.zeros(rows.shape, np.bool_)
     for number, job in enumerate(jobs):
-        generator = np.random.default_rng([_seed("order", job.seed) % 2**32, epoch])
+        generator = np.random.default_rng([seed_of("order", job.seed) % 2**32, epoch])
         batches = length_batches([1] * len(job.rows), batch_size=config.batch_size, generator=generator)
         for step, batch in enumerate(batches):
             rows[number, step, : len(batch)] = job.rows[batch]
