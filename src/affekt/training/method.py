@@ -67,7 +67,7 @@ class TrainingMethod:
         """Called once before the first epoch; may add rows to what is trained on, or wrap the store.
 
         Args:
-            model: with fresh weights, which stay as they are; buffers that describe what is trained on may be set.
+            model: with fresh weights; what a method learns before the first epoch goes into it.
             store: front-end features of the training corpus.
             targets: from :meth:`targets`.
             rows: what is trained on, without what is held out; no other row may be read.

@@ -43,6 +43,7 @@ class TrainReport:
             "classes": list(self.model.classes),
             "epochs": self.fit.epochs,
             "best_epoch": self.fit.best_epoch,
+            "history": list(self.fit.history),
             "utterances": {
                 "trained": len(self.fit.trained_rows),
                 "held_out": len(self.fit.heldout_rows),
