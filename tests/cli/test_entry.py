@@ -19,8 +19,9 @@ PROGRAM = [sys.executable, "-m", "affekt"]
 
 def leaves() -> list[tuple[str, ...]]:
     """Every command that does something."""
-    commands = [(name,) for name in app if not name.startswith("-") and name != "corpus"]
-    return commands + [("corpus", name) for name in app["corpus"] if not name.startswith("-")]
+    groups = ("benchmark", "corpus")
+    commands = [(name,) for name in app if not name.startswith("-") and name not in groups]
+    return commands + [(group, name) for group in groups for name in app[group] if not name.startswith("-")]
 
 
 def test_help(affekt: Affekt) -> None:

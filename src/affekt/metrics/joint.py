@@ -18,7 +18,7 @@ from affekt.metrics import _inputs
 from affekt.metrics._inputs import IntVector, RealArray
 from affekt.metrics.intervals import Interval, bootstrap_sums
 
-__all__ = ["Average", "JointLabels", "joint_balance", "jrbm", "jrbm_difference", "jrbm_interval", "weighted_f1"]
+__all__ = ["JointLabels", "joint_balance", "jrbm", "jrbm_difference", "jrbm_interval", "weighted_f1"]
 
 Average: TypeAlias = Literal["weighted", "micro"]
 

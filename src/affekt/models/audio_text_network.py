@@ -122,7 +122,10 @@ class AudioTextNetwork(nn.Module):
     @property
     def resolved(self) -> dict[str, Any]:
         """Options that were filled when the model was first built."""
-        return {"text_width": self.options.text_width, "lexicon_sha256": self.options.lexicon_sha256}
+        options = self.options
+        if not options.text_encoder and not options.lexicon:  # hashed words have a width that the options tell
+            return {}
+        return {"text_width": options.text_width, "lexicon_sha256": options.lexicon_sha256}
 
     @property
     def temperature(self) -> Tensor:

@@ -180,9 +180,10 @@ def read_references(path: PathLike) -> tuple[EmotionModel, ...]:
     if folder.is_dir():
         found += sorted(child for child in folder.iterdir() if (child / "config.json").is_file())
     if not found:
+        what = f"{folder} holds no model directory" if folder.is_dir() else f"there is no model directory {folder}"
         raise DataError(
-            f"{folder} holds no model directory; a folder with models that never heard the recordings was expected; "
-            "train some, or leave --references out."
+            f"{what}; a model that never heard the recordings, or a folder of such models, was expected; check the "
+            "path, or leave it out."
         )
     return tuple(EmotionModel.from_pretrained(one) for one in found)
 
