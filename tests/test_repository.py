@@ -324,6 +324,7 @@ def test_settings_on_a_page_are_settings() -> None:
     schemas = {
         "forget.toml": Config,
         "gentler.toml": Config,
+        "levels.toml": TrainConfig,
         "request.toml": RequestDetails,
         "train.toml": TrainConfig,
         "votes.toml": TrainConfig,
