@@ -4,7 +4,7 @@ Tasks: `intensity` (RAVDESS, as its actors were told), `arousal` (RAVDESS, from 
 affekt.preference.positions, no rating), `stem` (STEM-E2VA: neutral, moderate, intense; one speaker out), `cross`
 (learned on one of the two, tested on the other). Every score is a linear map of the third layer of a frozen
 Whisper-base encoder, pooled. RAVDESS: actors 01 to 09 are learned from, 10 to 12 choose learning rate and epoch, 13 to
-24 are reported. Where STEM-E2VA is, nothing is chosen: the middle learning rate, the last step. To go from one corpus
+24 are reported. Where STEM-E2VA is, nothing is chosen: one learning rate, the last step. To go from one corpus
 to the other, RAVDESS has the levels of STEM-E2VA: its neutral is neutral, normal is moderate and strong is intense.
 
 Losses are compared at one number of steps and of comparisons a step, counting pairs of different levels; a list of
@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import torch
-from ranking_features import RATES, Setting, Side, best_rate, cell, learn, score
+from ranking_features import Setting, Side, best_rate, cell, learn, score
 
 from affekt.audio import level_db
 from affekt.corpora import Corpus, open_corpus
@@ -42,6 +42,8 @@ LAYER = 3
 HOW: dict[str, Any] = {"steps": 240, "pairs": 120, "dropout": 0.3}
 """Of every run."""
 INTENSITIES = {"intensity": ("normal", "strong"), "stem": ("neutral", "moderate", "intense")}
+UNCHOSEN_RATE = 1e-3
+"""Where there are no people to choose it on."""
 LISTS = 8
 """Lists of eight a step, where K is compared; they have about 120 pairs of different levels."""
 
@@ -225,7 +227,7 @@ def on_stem(ravdess: Corpus, stem: Corpus, task: str, encoder: str, seeds: list[
     table = stem.table.with_columns(pl.col("intensity").fill_null("neutral"))
     own = labelled_by(replace(stem, table=table), "intensity", classes=INTENSITIES["stem"])
     mandarin = heard(own, own.labels().astype(float), encoder)
-    rate = RATES[1]
+    rate = UNCHOSEN_RATE
     rows = []
     if task == "stem":
         settings = compared() | {name: one for name, one in parts().items() if "K =" in name}

@@ -36,7 +36,7 @@ from affekt.preference import LabelLists
 from affekt.preference.ranklist import skip_at
 from affekt.training import run_record
 
-RATES = (3e-4, 1e-3, 3e-3)
+RATES = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
 STEPS = {"emobank": 200, "mslr": 400}
 CHECKS = 10
 """How often the development side is looked at."""
@@ -110,6 +110,8 @@ def learn(
     rng = np.random.default_rng(seed)
     levels, codes = np.unique(train.truth, return_inverse=True)
     model = Scorer(train.features.shape[1], hidden, dropout=dropout, levels=len(levels))
+    if setting.loss in ("mse", "ccc"):  # the way from 0 to the mean would take most of the steps
+        nn.init.constant_(model.layers[-1].bias, float(train.truth.mean()))  # type: ignore[arg-type]
     optimizer = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=0.05)
     rows = np.arange(len(train.truth))
     sampler = LabelLists(
