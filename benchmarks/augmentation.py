@@ -40,7 +40,8 @@ KEPT = 0.15
 PLAIN = "none, classes not weighted"
 KINDS = ("copies", "noise", "mixup", "smote", "cvae", "gan", "infogan")
 BATCH_SIZE, STEPS = 64, 300
-GENERATOR_STEPS = (60, 300)
+GENERATOR_STEPS = (60, 300, 1000)
+MOST_STEPS = 3000
 
 
 def main() -> int:
@@ -272,27 +273,53 @@ class Bench:
         return rows
 
     def correlation(self, condition: str) -> dict[str, Any] | None:
-        """How the indicator and dev UAR move together over the settings of each split; the interval is over splits."""
-        table: dict[int, list[dict[str, float]]] = {}
+        """How the indicator and dev UAR move together over the settings of each split; the interval is over splits.
+
+        Once over all settings, and once over those of the same number of steps, as longer training raises both.
+        """
+        table: dict[int, dict[int, list[dict[str, float]]]] = {seed: {} for seed in self.seeds}
         for run in self.found.values():
-            if run["condition"] == condition and (
-                run["name"] in ("gan", "infogan") or run["name"].startswith("class ")
-            ):
-                table.setdefault(run["seed"], []).append(run["history"])
-        if len(table) < len(self.seeds) or {len(rows) for rows in table.values()} not in ({4}, {8}):
+            if run["condition"] == condition and run["seed"] in table:
+                steps = _steps_in_grid(run["name"])
+                if steps:
+                    table[run["seed"]].setdefault(steps, []).append(run["history"])
+        sizes = {steps: len(rows) for steps, rows in table[0].items()}
+        if sorted(sizes) != sorted(GENERATOR_STEPS) or any(
+            {steps: len(rows) for steps, rows in found.items()} != sizes for found in table.values()
+        ):
             return None
-        found: dict[str, Any] = {"settings": len(table[0]), "level": 0.95}
+        result: dict[str, Any] = {"settings": sum(sizes.values()), "level": 0.95}
         for name in ("mi_class", "mi_text", "mi_condition"):
-            if not all(name in row for rows in table.values() for row in rows):
+            if not all(name in row for found in table.values() for rows in found.values() for row in rows):
                 continue
-            each = []
+            whole, equal = [], []
             for seed in self.seeds:
-                x, y = ([row[key] for row in table[seed]] for key in (name, "dev_uar"))
-                each.append(float(spearmanr(x, y).statistic) if np.ptp(y) > 0 and np.ptp(x) > 0 else 0.0)
-            draws = np.random.default_rng(0).choice(each, (2000, len(each))).mean(1)
-            low, high = np.percentile(draws, [2.5, 97.5])
-            found[name] = {"spearman": float(np.mean(each)), "low": float(low), "high": float(high), "splits": each}
-        return found
+                whole.append(_spearman([row for rows in table[seed].values() for row in rows], name))
+                equal.append(float(np.mean([_spearman(rows, name) for rows in table[seed].values()])))
+            result[name] = _mean_interval(whole)
+            if min(sizes.values()) > 2:
+                result[name + " at equal steps"] = _mean_interval(equal)
+        return result
+
+
+def _steps_in_grid(name: str) -> int:
+    """Steps of the generator of a run that belongs to the grid of the indicator; 0 for others."""
+    if name in ("gan", "infogan"):
+        return GeneratorConfig().steps
+    return int(name.rsplit(" ", 1)[1]) if name.startswith("class ") else 0
+
+
+def _spearman(rows: list[dict[str, float]], name: str) -> float:
+    """Rank correlation of a figure and dev UAR; 0 where one of them does not change."""
+    x, y = ([row[key] for row in rows] for key in (name, "dev_uar"))
+    return float(spearmanr(x, y).statistic) if np.ptp(x) > 0 and np.ptp(y) > 0 else 0.0
+
+
+def _mean_interval(each: list[float]) -> dict[str, Any]:
+    """The mean of the splits, with an interval that resamples them."""
+    draws = np.random.default_rng(0).choice(each, (2000, len(each))).mean(1)
+    low, high = np.percentile(draws, [2.5, 97.5])
+    return {"spearman": float(np.mean(each)), "low": float(low), "high": float(high), "splits": each}
 
 
 class _NoEncoder(torch.nn.Module):
@@ -395,6 +422,13 @@ def text_part(bench: Bench) -> Iterator[Run]:
         yield Run(name=f"infogan {name}", condition="few", method=method)
 
 
+def steps_part(bench: Bench) -> Iterator[Run]:
+    """Generators that learn for ten times as long."""
+    for kind in ("gan", "infogan"):
+        method = InformationAugmentation(kind=kind, generator=GeneratorConfig(steps=MOST_STEPS))
+        yield Run(name=f"{kind} steps {MOST_STEPS}", condition="few", method=method)
+
+
 def sizes_part(bench: Bench) -> Iterator[Run]:
     """How many are made, and MINE."""
     for ratio in (0.25, 2.0, 4.0):
@@ -424,6 +458,7 @@ PARTS: dict[str, Callable[[Bench], Iterator[Run]]] = {
     "grid": grid_part,
     "text": text_part,
     "sizes": sizes_part,
+    "steps": steps_part,
     "stages": stages_part,
 }
 
@@ -455,7 +490,7 @@ def table(record: dict[str, Any]) -> str:
         for name, value in entry.get("indicator", {}).items():
             if isinstance(value, dict):
                 bounds = f"[{value['low']:+.2f}, {value['high']:+.2f}]"
-                lines += [f"Spearman of {name} and dev UAR: {value['spearman']:+.2f} {bounds}.", ""]
+                lines += [f"Spearman with dev UAR, {name}: {value['spearman']:+.2f} {bounds}.", ""]
     return "\n".join(lines)
 
 
