@@ -1,9 +1,9 @@
 """Do made-up pairs of audio and text features help a last layer that reads both?
 
 The splits, the audio features and the generators are those of benchmarks/augmentation.py; the texts are hashed. The
-last layer is a logistic regression on both kinds side by side, each scaled to a mean length of 1, with balanced classes;
-its strength of regularisation is chosen on the development speakers. Every way of making vectors doubles the training
-set and fills up the smallest classes first; ``unweighted`` is the same layer without balanced classes.
+last layer is a logistic regression on both kinds side by side, each scaled to a mean length of 1, with balanced
+classes; its strength of regularisation is chosen on the development speakers. Every way of making vectors doubles the
+training set and fills up the smallest classes first; ``unweighted`` is the same layer without balanced classes.
 
 python benchmarks/augmentation_pairs.py CORPUS --encoder FOLDER --out FOLDER [--seeds 10]
 """
