@@ -93,6 +93,8 @@ class Run:
     method: InformationAugmentation
     hidden: int = 0
     weighted: bool = True
+    smoothing: float | None = None
+    """Label smoothing; None is the recipe's."""
 
 
 class Bench:
@@ -167,6 +169,8 @@ class Bench:
         ratio = 0.0 if run.method.kind == "none" else run.method.ratio
         method = _reused(self, run, seed)
         default = recipe("encoder", batch_size=BATCH_SIZE, class_weights=run.weighted, method=method)
+        if run.smoothing is not None:
+            default = replace(default, label_smoothing=run.smoothing)
         rows = (1.0 - default.heldout_fraction) * count * (1.0 + ratio)
         epochs = max(1, round(STEPS / math.ceil(rows / BATCH_SIZE)))
         return replace(default, epochs=epochs, patience=epochs)
@@ -422,6 +426,18 @@ def text_part(bench: Bench) -> Iterator[Run]:
         yield Run(name=f"infogan {name}", condition="few", method=method)
 
 
+def smoothing_part(bench: Bench) -> Iterator[Run]:
+    """Hard targets: smoothed ones and class weights act on each other, as the weights multiply the smoothed shares."""
+    none, copies = InformationAugmentation(kind="none"), InformationAugmentation(kind="noise", noise_scale=0.0)
+    for name, method, weighted in (
+        ("none", none, True),
+        (PLAIN, none, False),
+        ("copies", copies, True),
+        ("infogan", InformationAugmentation(), True),
+    ):
+        yield Run(name=f"{name}, hard targets", condition="few", method=method, weighted=weighted, smoothing=0.0)
+
+
 def steps_part(bench: Bench) -> Iterator[Run]:
     """Generators that learn for ten times as long."""
     for kind in ("gan", "infogan"):
@@ -458,6 +474,7 @@ PARTS: dict[str, Callable[[Bench], Iterator[Run]]] = {
     "grid": grid_part,
     "text": text_part,
     "sizes": sizes_part,
+    "smoothing": smoothing_part,
     "steps": steps_part,
     "stages": stages_part,
 }
