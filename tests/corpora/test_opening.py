@@ -1,8 +1,9 @@
+import os
 from pathlib import Path
 
 import pytest
 
-from affekt.corpora import open_corpus
+from affekt.corpora import open_corpus, open_recordings
 from affekt.errors import DataError
 
 CSV = "file,speaker,emotion\na.wav,03,joy\nb.wav,08,anger\n"
@@ -96,3 +97,40 @@ def test_errors_are_one_sentence(tmp_path: Path) -> None:
     assert "\n" not in message
     assert message.endswith(".")
     assert message.count(";") == 2
+
+
+def test_a_folder_of_recordings_without_a_table(tmp_path: Path) -> None:
+    for name in ("b.WAV", "deep/er/a.flac", "notes.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    corpus = open_recordings(tmp_path)
+    assert corpus.table["utterance"].to_list() == ["b.WAV", "deep/er/a.flac"]
+    assert corpus.path(1) == tmp_path / "deep" / "er" / "a.flac"
+    assert (corpus.name, corpus.classes) == (tmp_path.name, ())
+
+
+def test_what_is_a_corpus_is_opened_as_one(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "c.wav").touch()
+    for source in (folder, folder / "utterances.csv"):
+        assert open_recordings(source).digest == open_corpus(source).digest
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "builtin").mkdir()
+    assert open_recordings("builtin").synthetic
+    (tmp_path / "half").mkdir()
+    (tmp_path / "half" / "corpus.toml").touch()
+    (tmp_path / "half" / "a.wav").touch()
+    with pytest.raises(DataError, match="holds no corpus"):  # its table is missing: it is no folder of recordings
+        open_recordings(tmp_path / "half")
+
+
+def test_a_folder_that_cannot_be_a_corpus(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="there is no corpus at"):
+        open_recordings(tmp_path / "nowhere")
+    with pytest.raises(DataError, match=r"holds no recording; files ending in \.flac"):
+        open_recordings(tmp_path)
+    try:
+        Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.wav")).touch()
+    except OSError:
+        pytest.skip("names are always UTF-8 here")
+    with pytest.raises(DataError, match="no text in UTF-8"):
+        open_recordings(tmp_path)

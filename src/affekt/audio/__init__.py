@@ -1,6 +1,7 @@
 """Floor 0: what a recording is before anyone knows what is felt in it.
 
 - :mod:`~affekt.audio.io`: :func:`info`, :func:`load`, :func:`resample`, :func:`level_db`, :func:`set_level`.
+- :mod:`~affekt.audio.folder`: :data:`SUFFIXES`, :func:`recordings_in`; what counts as a recording.
 - :mod:`~affekt.audio.containers`: finds wav and ogg files that lost their end.
 - :mod:`~affekt.audio.fingerprint`: finds the same recording under other names, also when it was changed a little.
 - :mod:`~affekt.audio.augmentation`: recordings changed a little or a lot; import it by its own name.
@@ -8,12 +9,13 @@
 - :mod:`~affekt.audio.framing`: :func:`frame`; overlapping windows of a signal.
 - :mod:`~affekt.audio.spectrogram`: :class:`LogMel`; the log mel spectrogram as a differentiable module.
 
-The first four need no torch; the other three do, and it is imported when one of their names is first used.
+The first five need no torch; the others do, and it is imported when one of their names is first used.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from affekt.audio.folder import SUFFIXES, recordings_in
 from affekt.audio.io import AudioInfo, info, level_db, load, resample, set_level
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from affekt.audio.spectrogram import LogMel
 
 __all__ = [
+    "SUFFIXES",
     "AudioInfo",
     "LogMel",
     "frame",
@@ -30,6 +33,7 @@ __all__ = [
     "level_db",
     "load",
     "pad_batch",
+    "recordings_in",
     "resample",
     "set_level",
 ]

@@ -1,7 +1,5 @@
 """affekt rank."""
 
-import csv
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -9,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter, validators
 
-from affekt.cli.output import Flag, Output, OutputOptions
+from affekt.cli.listing import Listing, ListingOptions, write_rows
+from affekt.cli.output import Output, OutputOptions
 from affekt.cli.wording import count, table
 
 if TYPE_CHECKING:
@@ -28,10 +27,7 @@ def rank(
     /,
     *,
     top: Annotated[int | None, Parameter(validator=validators.Number(gte=1))] = None,
-    out: Path | None = None,
-    page: Path | None = None,
-    embed: Flag = False,
-    device: str = "auto",
+    listing: Listing = ListingOptions(),  # noqa: B008 (frozen)
     output: Output = OutputOptions(),  # noqa: B008 (frozen)
 ) -> int:
     """Put recordings in order, the highest score first: the most intense, aroused, or whatever the model learned.
@@ -44,33 +40,22 @@ def rank(
         recordings: What to put in order: a corpus folder, a .csv or .parquet table, the word builtin, or a folder that
             is searched for recordings.
         top: How many recordings to show and to put on the page; if not given, the page gets all. --out always does.
-        out: File to write the whole order to, .csv or .jsonl; it must not exist.
-        page: HTML page with players to write, the highest score first; it must not exist.
-        embed: Put the recordings into the page, so that it can be given away alone; else it points at them.
-        device: Where torch computes, such as cpu or cuda; auto is cuda where there is one, else cpu.
+        listing.out: File to write the whole order to, .csv or .jsonl; it must not exist.
+        listing.page: HTML page with players to write, the highest score first; it must not exist.
         output: How to show the result.
     """
-    from affekt.errors import ConfigError
-    from affekt.files import check_new_file
-    from affekt.models import EmotionModel
-    from affekt.prediction.torch_scorer import TorchScorer
     from affekt.preference import rank as put_in_order
 
-    if out is not None and out.suffix.lower() not in (".csv", ".jsonl"):
-        raise ConfigError(f"the name {out} tells no format; a suffix of .csv or .jsonl was expected; change the name.")
-    if embed and page is None:
-        raise ConfigError("--embed is about the page and no --page is given; both were expected; say --page FILE too.")
-    for file in (out, page):
-        if file is not None:
-            check_new_file(file)
-    loaded = TorchScorer(EmotionModel.from_pretrained(model), device=device).model
+    listing.check()
+    out, page = listing.out, listing.page
+    loaded = listing.load(model)
     with output.progress() as progress:
         found = put_in_order(loaded, recordings, progress=progress)
     shown = found[: top or len(found)]
     if page is not None:  # first: it is refused where the recordings are too large for it
-        _write_page(page, shown, loaded, name=model.resolve().name, total=len(found), embed=embed)
+        _write_page(page, shown, loaded, name=model.resolve().name, total=len(found), embed=listing.embed)
     if out is not None:
-        _write(out, found)
+        write_rows(out, [asdict(row) for row in found])
     listed = found[: top or _SHOWN]
     lines = table(
         ("rank", "score", "utterance", "file"),
@@ -89,19 +74,6 @@ def _subject(model: "EmotionModel") -> str:
     if config.label == "emotion":
         return f"emotion, from {config.classes[0]} up to {config.classes[-1]}"
     return config.label
-
-
-def _write(out: Path, found: "Sequence[Ranked]") -> None:
-    from affekt.files import new_file
-
-    rows = [asdict(row) for row in found]
-    with new_file(out) as part, part.open("w", encoding="utf-8", newline="") as stream:
-        if out.suffix.lower() == ".jsonl":
-            stream.writelines(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows)
-        else:
-            writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
 
 
 def _write_page(

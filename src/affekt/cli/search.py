@@ -1,13 +1,12 @@
 """affekt search."""
 
-import csv
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter, validators
 
-from affekt.cli.output import Flag, Output, OutputOptions
+from affekt.cli.listing import Listing, ListingOptions, write_rows
+from affekt.cli.output import Output, OutputOptions
 from affekt.cli.wording import count, table
 
 if TYPE_CHECKING:
@@ -23,10 +22,7 @@ def search(
     /,
     *,
     top: Annotated[int, Parameter(validator=validators.Number(gte=1))] = 10,
-    out: Path | None = None,
-    page: Path | None = None,
-    embed: Flag = False,
-    device: str = "auto",
+    listing: Listing = ListingOptions(),  # noqa: B008 (frozen)
     output: Output = OutputOptions(),  # noqa: B008 (frozen)
 ) -> int:
     """Find the recordings that sound like a sentence says, the nearest first.
@@ -40,28 +36,18 @@ def search(
         corpus: Where to search: a corpus folder, a .csv or .parquet table, the word builtin, or a folder that is
             searched for recordings.
         top: How many recordings to show and to put on the page; --out gets all of them.
-        out: File to write all recordings and scores to, .csv or .jsonl; it must not exist.
-        page: HTML page with players to write, the nearest first; it must not exist.
-        embed: Put the recordings into the page, so that it can be given away alone; else it points at them.
-        device: Where torch computes, such as cpu or cuda; auto is cuda where there is one, else cpu.
+        listing.out: File to write all recordings and scores to, .csv or .jsonl; it must not exist.
+        listing.page: HTML page with players to write, the nearest first; it must not exist.
         output: How to show the result.
     """
-    from affekt.errors import ConfigError
-    from affekt.files import check_new_file
-    from affekt.models import EmotionModel
-    from affekt.prediction.torch_scorer import TorchScorer
+    from affekt.corpora import open_recordings
     from affekt.preference import search as search_corpus
     from affekt.training import FeatureStore
 
-    if out is not None and out.suffix.lower() not in (".csv", ".jsonl"):
-        raise ConfigError(f"the name {out} tells no format; a suffix of .csv or .jsonl was expected; change the name.")
-    if embed and page is None:
-        raise ConfigError("--embed is about the page and no --page is given; both were expected; say --page FILE too.")
-    for file in (out, page):
-        if file is not None:
-            check_new_file(file)
-    searched = _opened(corpus)
-    loaded = TorchScorer(EmotionModel.from_pretrained(model), device=device).model
+    listing.check()
+    out, page = listing.out, listing.page
+    searched = open_recordings(corpus)
+    loaded = listing.load(model)
     store = FeatureStore(loaded, searched)
     with output.progress() as report:
         hits = search_corpus(
@@ -83,10 +69,10 @@ def search(
         }
         for rank, hit in enumerate(hits, 1)
     ]
+    if page is not None:  # first: it is refused where the recordings are too large for it
+        _write_page(page, query, rows[:top], searched, model, embed=listing.embed)
     if out is not None:
-        _write(out, rows)
-    if page is not None:
-        _write_page(page, query, rows[:top], searched, model, embed=embed)
+        write_rows(out, rows)
     value = {"query": query, "model": str(model), "corpus": searched.name, "recordings": len(rows), "hits": rows[:top]}
     lines = table(
         ("utterance", "score", "file"), [(row["utterance"], f"{row['score']:.3f}", row["file"]) for row in rows[:top]]
@@ -94,34 +80,6 @@ def search(
     written = [f"{what} {where}" for what, where in (("scores", out), ("page", page)) if where is not None]
     output.show(value, [*lines, f"{count(len(rows), 'recording')} searched", *written])
     return 0
-
-
-def _opened(source: str) -> "Corpus":
-    """A corpus, or the recordings of a folder as one."""
-    import polars as pl
-
-    from affekt.corpora import Corpus, open_corpus
-    from affekt.prediction import find_recordings
-
-    path = Path(source)
-    tables = ("utterances.csv", "utterances.parquet", "corpus.toml")
-    if not path.is_dir() or any((path / name).is_file() for name in tables):
-        return open_corpus(source)
-    files = [Path(recording.file) for recording in find_recordings([path])]
-    names = [file.relative_to(path).as_posix() for file in files]
-    return Corpus(name=path.resolve().name, root=path, table=pl.DataFrame({"file": names, "utterance": names}))
-
-
-def _write(out: Path, rows: list[dict[str, Any]]) -> None:
-    from affekt.files import new_file
-
-    with new_file(out) as part, part.open("w", encoding="utf-8", newline="") as stream:
-        if out.suffix.lower() == ".jsonl":
-            stream.writelines(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows)
-        else:
-            writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
 
 
 def _write_page(

@@ -2,7 +2,8 @@
 
 - :mod:`~affekt.corpora.corpus`: :class:`Corpus`, a root folder and a table with one row per utterance.
 - :mod:`~affekt.corpora.table`: the columns of that table, how it is read, its digest.
-- :mod:`~affekt.corpora.opening`: :func:`open_corpus`, for folders, tables and the built-in corpus.
+- :mod:`~affekt.corpora.opening`: :func:`open_corpus`, for folders, tables and the built-in corpus;
+  :func:`open_recordings`, for any folder with recordings, too.
 - :mod:`~affekt.corpora.mapping`: :func:`map_emotions`, the emotions of one corpus in the words of another.
 - :mod:`~affekt.corpora.splits`: :class:`Split` and what makes one.
 - :mod:`~affekt.corpora.check`: :func:`check`, what is wrong with the recordings and labels.
@@ -36,7 +37,7 @@ from affekt.corpora.corpus import Corpus
 from affekt.corpora.dawid_skene import DawidSkene, dawid_skene
 from affekt.corpora.labels import labelled_by
 from affekt.corpora.mapping import EmotionMapping, describe_mapping, map_emotions
-from affekt.corpora.opening import open_corpus
+from affekt.corpora.opening import open_corpus, open_recordings
 from affekt.corpora.rater_quality import LeaveOneOut, RaterQuality, leave_one_out, rater_quality
 from affekt.corpora.ratings import (
     Consensus,
@@ -92,6 +93,7 @@ __all__ = [
     "multi_label_targets",
     "official",
     "open_corpus",
+    "open_recordings",
     "rated_by_anyone",
     "rater_quality",
     "read_sides",

@@ -2,14 +2,12 @@
 
 import re
 from pathlib import Path
-from typing import Final
 
+from affekt.audio import recordings_in
 from affekt.errors import DataError
 from affekt.types import PathLike
 
 __all__ = ["find_recordings"]
-
-_SUFFIXES: Final = (".wav", ".flac", ".mp3", ".ogg")
 
 
 def find_recordings(
@@ -34,9 +32,9 @@ def find_recordings(
     if not folder.is_dir():
         raise DataError(f"there is no folder {folder}; the {corpus} recordings were expected in it; check the path.")
     found: dict[str, tuple[str, re.Match[str]]] = {}
-    for path in sorted(folder.rglob("*")):
+    for path in recordings_in(folder):
         inside = path.relative_to(folder)
-        if path.suffix.lower() not in _SUFFIXES or any(part.startswith((".", "__MACOSX")) for part in inside.parts):
+        if any(part.startswith((".", "__MACOSX")) for part in inside.parts):
             continue
         match = pattern.fullmatch(path.stem)
         if match is None:

@@ -1,4 +1,4 @@
-"""Open a corpus: a folder, a table file, or the built-in one."""
+"""Open a corpus: a folder, a table file, the built-in one, or recordings that nobody has made a table of."""
 
 import tomllib
 from collections.abc import Sequence
@@ -6,19 +6,24 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+import polars as pl
+
+from affekt.audio import recordings_in
 from affekt.corpora.corpus import Corpus
 from affekt.corpora.table import nearest, read_table
 from affekt.corpora.text_corpus import TextCorpus
 from affekt.errors import DataError
 from affekt.types import PathLike
 
-__all__ = ["BUILTIN", "BUILTIN_INTENTS", "open_corpus"]
+__all__ = ["BUILTIN", "BUILTIN_INTENTS", "holds_corpus", "open_corpus", "open_recordings"]
 
 BUILTIN: Final = "builtin"
 """The word that opens the built-in corpus; a folder of that name is opened as ``./builtin``."""
 
 BUILTIN_INTENTS: Final = "builtin-intents"
 """The word that opens the built-in corpus with intents."""
+
+_FILES: Final = ("utterances.csv", "utterances.parquet", "corpus.toml")
 
 _KEYS: Final[dict[str, type]] = {
     "name": str,
@@ -90,6 +95,35 @@ def open_corpus(source: PathLike, *, classes: Sequence[str] | None = None) -> Co
         synthetic=header.get("synthetic", False),
         scale=header.get("scale"),
     )
+
+
+def holds_corpus(folder: Path) -> bool:
+    """Whether a folder is taken for a corpus: it has a table of utterances or ``corpus.toml``."""
+    return any((folder / name).is_file() for name in _FILES)
+
+
+def open_recordings(source: PathLike) -> Corpus:
+    """Open a corpus, or a folder that is none but holds recordings.
+
+    Args:
+        source: What :func:`open_corpus` opens; or any folder without ``utterances.csv``, ``utterances.parquet`` and
+            ``corpus.toml``, which is searched at any depth for files ending in one of ``affekt.audio.SUFFIXES``. There
+            the path of a file from the folder is the name of its utterance, and nothing else is known.
+
+    Raises:
+        DataError: As :func:`open_corpus`, or the folder holds no recording.
+    """
+    path = Path(source)
+    if str(source) in (BUILTIN, BUILTIN_INTENTS) or not path.is_dir() or holds_corpus(path):
+        return open_corpus(source)
+    files = [file.relative_to(path).as_posix() for file in recordings_in(path, at_least_one=True)]
+    for file in files:
+        if any("\udc80" <= sign <= "\udcff" for sign in file):  # a byte of no UTF-8, which no table can hold
+            raise DataError(
+                f"a name in the folder {path} is no text in UTF-8 (got {file!a}); such names were expected, as each "
+                "stands for its recording; rename the file."
+            )
+    return Corpus(name=path.resolve().name, root=path, table=pl.DataFrame({"file": files, "utterance": files}))
 
 
 def _one_of(folder: Path, stem: str) -> Path | None:

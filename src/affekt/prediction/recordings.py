@@ -6,20 +6,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from affekt.audio import load
+from affekt.audio import SUFFIXES, load, recordings_in
 from affekt.errors import DataError
 from affekt.types import PathLike, Waveform
 
 __all__ = ["STANDARD_INPUT", "SUFFIXES", "Recording", "find_recordings", "read_list"]
 
-SUFFIXES: Final = (".flac", ".mp3", ".ogg", ".wav")
-"""Files in a folder that are taken for recordings."""
-
 STANDARD_INPUT: Final = "-"
 """The path that means standard input."""
 
 _TABLES: Final = (".csv", ".parquet")
-_CORPUS_FILES: Final = ("utterances.csv", "utterances.parquet", "corpus.toml")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,24 +101,19 @@ def _recordings(source: PathLike, stdin: BinaryIO | None) -> Iterator[Recording]
         if not content:
             raise DataError("standard input is empty (got 0 bytes); a recording was expected; send one.")
         yield Recording(file=STANDARD_INPUT, content=content)
-    elif path.suffix.lower() in _TABLES or any((path / name).is_file() for name in _CORPUS_FILES):
-        yield from _of_corpus(path)
-    elif path.is_dir():
-        inside = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
-        if not inside:
-            raise DataError(
-                f"the folder {path} holds no recording; files ending in {', '.join(SUFFIXES)} were expected; "
-                "check the path."
-            )
-        yield from (Recording(file=str(file)) for file in inside)
+    elif path.suffix.lower() in _TABLES or path.is_dir():
+        yield from _of_several(path)
     else:
         yield Recording(file=str(path))
 
 
-def _of_corpus(path: Path) -> Iterator[Recording]:
-    """The utterances of a corpus, in the order of its table."""
-    from affekt.corpora import open_corpus
+def _of_several(path: Path) -> Iterator[Recording]:
+    """The utterances of a corpus, in the order of its table, or the files of a folder that is none."""
+    from affekt.corpora.opening import holds_corpus, open_corpus
 
+    if path.is_dir() and not holds_corpus(path):  # names that are no UTF-8 are welcome, unlike in a corpus
+        yield from (Recording(file=str(file)) for file in recordings_in(path, at_least_one=True))
+        return
     corpus = open_corpus(path)
     starts, ends = corpus.table["start"].to_list(), corpus.table["end"].to_list()
     for row in range(len(corpus)):

@@ -17,15 +17,13 @@ Reproduces: no number of the paper (its corpora are not ours); ours are in resul
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar, Literal
 
 import numpy as np
-import polars as pl
 import torch
 from torch import Tensor
 
-from affekt.corpora import Corpus, open_corpus
+from affekt.corpora import Corpus, open_recordings
 from affekt.errors import ConfigError, DataError
 from affekt.losses import RankingForm, RankingLoss, ranking_loss
 from affekt.metrics import kendall_tau
@@ -44,9 +42,6 @@ PAPER = {
 
 _DEV_ROWS = 1500
 """Development utterances that are compared with each other after an epoch, at most."""
-
-_SUFFIXES = (".flac", ".mp3", ".ogg", ".wav")
-"""Files in a folder that are taken for recordings."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -338,8 +333,7 @@ def rank(
 
     Args:
         model: of the family ranker.
-        source: a corpus, what :func:`affekt.corpora.open_corpus` opens, or any folder, searched for recordings (wav,
-            flac, ogg or mp3).
+        source: a corpus, or what :func:`affekt.corpora.open_recordings` opens: any folder with recordings, too.
         progress: called after every recording.
 
     Raises:
@@ -347,7 +341,7 @@ def rank(
         DataError: there is no recording, or one cannot be read.
     """
     _ranker(model)
-    corpus = source if isinstance(source, Corpus) else _opened(Path(source))
+    corpus = source if isinstance(source, Corpus) else open_recordings(source)
     if not len(corpus):
         raise DataError(f"corpus '{corpus.name}' has no utterance to put in order; one was expected; choose another.")
     store = FeatureStore(model, corpus)
@@ -372,21 +366,6 @@ def rank(
         )
         for place, row in enumerate(np.argsort(-scores, kind="stable").tolist(), start=1)
     )
-
-
-def _opened(path: Path) -> Corpus:
-    """A corpus, or the recordings of a folder that is none."""
-    tables = ("utterances.csv", "utterances.parquet", "corpus.toml")
-    if not path.is_dir() or any((path / name).is_file() for name in tables):
-        return open_corpus(path)
-    inside = sorted(file for file in path.rglob("*") if file.suffix.lower() in _SUFFIXES and file.is_file())
-    if not inside:
-        raise DataError(
-            f"the folder {path} holds no recording; files ending in {', '.join(_SUFFIXES)} were expected; check the "
-            "path."
-        )
-    files = [file.relative_to(path).as_posix() for file in inside]
-    return Corpus(name=path.resolve().name, root=path, table=pl.DataFrame({"file": files, "utterance": files}))
 
 
 def _ranker(model: EmotionModel) -> RankerNetwork:

@@ -17,7 +17,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from torch import Tensor
 
-from affekt.audio import load
+from affekt.audio import load, recordings_in
 from affekt.audio.augmentation import WaveformAugmentation
 from affekt.corpora.text_corpus import samples_of, text_of
 from affekt.encoders import read_lexicon
@@ -33,8 +33,6 @@ WEAK: Final = 1
 """Role of a row in [N, 2N)."""
 STRONG: Final = 2
 """Role of a row in [2N, 3N)."""
-
-_NOISE_SUFFIXES: Final = (".flac", ".mp3", ".ogg", ".wav")
 
 
 class Change(Protocol):
@@ -201,8 +199,7 @@ def _change(model: EmotionModel, config: ViewConfig) -> Change:
 
 
 def _noises(folder: Path, sample_rate: int) -> Sequence[Waveform]:
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _NOISE_SUFFIXES)
-    found = [load(path, sample_rate=sample_rate) for path in files]
+    found = [load(path, sample_rate=sample_rate) for path in recordings_in(folder)]
     found = [noise for noise in found if noise.any()]
     if not found:
         raise DataError(

@@ -27,6 +27,7 @@ from typing import Any, Final
 import polars as pl
 import yaml
 
+from affekt.audio import SUFFIXES, recordings_in
 from affekt.corpora.corpus import Corpus
 from affekt.corpora.formats.json_lines import Record, read_lines, write_lines
 from affekt.corpora.formats.recordings import place
@@ -39,7 +40,6 @@ from affekt.types import PathLike
 __all__ = ["read", "write"]
 
 _METADATA: Final = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
-_AUDIO: Final = (".wav", ".flac", ".ogg", ".mp3")
 _FOLDERS: Final = {"train": "train", "dev": "validation", "test": "test"}
 _MAGIC: Final = {b"RIFF": ".wav", b"fLaC": ".flac", b"OggS": ".ogg", b"ID3": ".mp3", b"\xff\xfb": ".mp3"}
 
@@ -187,7 +187,7 @@ def _of_metadata(file: Path, folder: Path) -> Iterator[tuple[str, Record]]:
 
 def _of_folders(folder: Path) -> Iterator[tuple[str, Record]]:
     """Recordings in folders that are named after the emotions."""
-    for file in sorted(file for file in folder.rglob("*") if file.suffix.lower() in _AUDIO):
+    for file in recordings_in(folder):
         inside = file.relative_to(folder)
         if len(inside.parts) < 2:
             raise DataError(
@@ -270,7 +270,7 @@ def _rows(
 def _unpack(content: bytes, name: str | None, stem: str, target: Path, where: str) -> str:
     """Write the bytes of a recording; the file keeps its name unless another one has it."""
     suffix = Path(name).suffix.lower() if name else ""
-    if suffix not in _AUDIO:
+    if suffix not in SUFFIXES:
         suffix = next((kind for magic, kind in _MAGIC.items() if content.startswith(magic)), "")
     if not suffix:
         raise DataError(f"the audio in {where} is no wav, flac, ogg or mp3; encode it as one of these first.")
