@@ -18,6 +18,8 @@ HEAVY = ("accelerate", "matplotlib", "numpy", "pandas", "polars", "scipy", "soun
         "from affekt.cli import main; main(['--help'])",
         "from affekt.cli import main; main(['--version'])",
         "from affekt.cli import main; main(['forget', '--help'])",
+        "from affekt.cli import main; main(['train', '--help'])",
+        "import affekt.models; dir(affekt.models)",
         "from affekt.cli import main; main(['train', '--sed', '1'])",
     ],
 )

@@ -97,7 +97,9 @@ def test_a_module_says_what_it_exports_in_order(file: Path) -> None:
     def rank(name: str) -> tuple[int, str]:
         return (0 if name.isupper() else 1 if name[0].isupper() else 2, name)
 
-    assert list(exported) == sorted(set(exported), key=rank)
+    # a package whose names are loaded on use has them from its stub, sorted as text
+    lazy = file.with_suffix(".pyi").is_file()
+    assert list(exported) == sorted(set(exported), key=None if lazy else rank)
     assert (module.__doc__ or "").strip()
 
 

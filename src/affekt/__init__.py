@@ -16,58 +16,8 @@ Make a model forget a person::
 Importing affekt imports nothing heavy; each name is loaded when it is first used.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+import lazy_loader
 
-from affekt.errors import AffektError
-
-if TYPE_CHECKING:
-    from affekt.corpora import Corpus, open_corpus
-    from affekt.models import EmotionModel
-    from affekt.training import TrainConfig, recipe
-    from affekt.training.evaluate import evaluate
-    from affekt.training.train import train
-    from affekt.unlearning import METHODS, ForgetSet, forget, method_config
-
-__all__ = [
-    "METHODS",
-    "AffektError",
-    "Corpus",
-    "EmotionModel",
-    "ForgetSet",
-    "TrainConfig",
-    "evaluate",
-    "forget",
-    "method_config",
-    "open_corpus",
-    "recipe",
-    "train",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 __version__ = "0.1.0"
-
-_HOMES = {
-    "METHODS": "affekt.unlearning",
-    "Corpus": "affekt.corpora",
-    "EmotionModel": "affekt.models",
-    "ForgetSet": "affekt.unlearning",
-    "TrainConfig": "affekt.training",
-    "evaluate": "affekt.training",
-    "forget": "affekt.unlearning",
-    "method_config": "affekt.unlearning",
-    "open_corpus": "affekt.corpora",
-    "recipe": "affekt.training",
-    "train": "affekt.training",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Load a public name when it is first used."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'affekt' has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(_HOMES[name]), name)
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})

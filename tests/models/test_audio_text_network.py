@@ -228,7 +228,7 @@ def test_bad_options_are_refused(changes: dict[str, Any], message: str) -> None:
 
 
 def test_settings_of_the_audio_side_are_checked() -> None:
-    with pytest.raises(ConfigError, match="unknown option 'depth' of the audio side; one of channels"):
+    with pytest.raises(ConfigError, match="unknown option 'depth' of logmel-cnn; one of channels"):
         built(settings={"depth": 3})
 
 

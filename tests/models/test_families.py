@@ -2,6 +2,7 @@
 
 import copy
 import doctest
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,49 +15,19 @@ from torch import Tensor
 import affekt.models
 from affekt.audio.batching import pad_batch
 from affekt.errors import ShapeError
-from affekt.models import FAMILIES, EmotionModel, ModelConfig, masked_mean
+from affekt.models import FAMILIES, EmotionModel, ModelConfig, find_family, masked_mean
 from affekt.models.pooling import AttentiveStatisticsPooling
 from affekt.training import build_model
 
 CLASSES = ("anger", "joy", "sadness")
-TINY_WHISPER = {
-    "model_type": "whisper",
-    "d_model": 8,
-    "encoder_layers": 2,
-    "encoder_attention_heads": 2,
-    "encoder_ffn_dim": 8,
-    "num_mel_bins": 10,
-    "max_source_positions": 100,
-    "activation_function": "gelu",
-    "dropout": 0.0,
-    "attention_dropout": 0.0,
-    "activation_dropout": 0.0,
-}
-SMALL: dict[str, dict[str, Any]] = {
-    "audio-text": {"settings": {"channels": (4, 6, 8), "width": 16, "n_mels": 40}, "words": 8, "characters": 8},
-    "emo18": {"hidden": 16},
-    "encoder": {"architecture": TINY_WHISPER, "train": "all"},
-    "logmel-cnn": {"channels": (4, 6, 8), "width": 16, "n_mels": 40},
-    "ranker": {"settings": {"channels": (4, 6, 8), "width": 16, "n_mels": 40}},
-    "ridge": {"n_mels": 20},
-    "zhao19": {"hidden": 16},
-}
+HEARING = [name for name in FAMILIES if getattr(find_family(name).network, "reads", "sound") == "sound"]
+Models = Mapping[str, EmotionModel]
 
 
-def small(family: str) -> EmotionModel:
-    """A small network with lively batch statistics, in evaluation mode."""
-    model = build_model(family, CLASSES, seed=3, options=SMALL[family])
-    generator = torch.Generator().manual_seed(0)
-    for name, buffer in model.named_buffers():
-        if name.endswith("running_mean"):
-            buffer.normal_(0.0, 0.3, generator=generator)
-        elif name.endswith("running_var"):
-            buffer.uniform_(0.5, 2.0, generator=generator)
-    return model.eval()
-
-
-HEARING = sorted(set(FAMILIES) - {"text"})  # which reads
-MODELS = {family: small(family) for family in HEARING}
+@pytest.fixture(scope="module")
+def models(small_model: Callable[..., EmotionModel]) -> Models:
+    """A small model of each family that hears."""
+    return {family: small_model(family) for family in HEARING}
 
 
 def noise(length: int, *, seed: int = 0) -> Tensor:
@@ -68,50 +39,54 @@ def test_contents_are_there_once() -> None:
     assert all(hasattr(affekt.models, name) for name in affekt.models.__all__)
 
 
+def test_every_family_has_small_options(small_options: dict[str, dict[str, Any]]) -> None:
+    assert list(small_options) == list(FAMILIES)
+
+
 def test_the_example_gives_what_it_says() -> None:
     module = __import__("affekt.models.emotion_model", fromlist=["x"])
     assert doctest.testmod(module, extraglobs={"torch": torch}).failed == 0
 
 
 @pytest.mark.parametrize("family", HEARING)
-def test_one_logit_a_class(family: str) -> None:
+def test_one_logit_a_class(models: Models, family: str) -> None:
     waveforms, lengths = pad_batch([noise(9000), noise(4000, seed=1)])
-    logits = MODELS[family](waveforms, lengths)
+    logits = models[family](waveforms, lengths)
     assert logits.shape == (2, 3)
     assert torch.isfinite(logits).all()
     assert not torch.allclose(logits[0], logits[1])
-    assert MODELS[family].classes == CLASSES
+    assert models[family].classes == CLASSES
 
 
 @pytest.mark.parametrize("family", HEARING)
 @settings(max_examples=12, deadline=None)
 @given(lengths=st.lists(st.integers(1600, 8000), min_size=2, max_size=4), extra=st.integers(0, 3000))
-def test_a_clip_scores_the_same_in_any_batch(family: str, lengths: list[int], extra: int) -> None:
+def test_a_clip_scores_the_same_in_any_batch(models: Models, family: str, lengths: list[int], extra: int) -> None:
     clips = [noise(length, seed=number) for number, length in enumerate(lengths)]
     waveforms, sizes = pad_batch(clips)
     waveforms = torch.nn.functional.pad(waveforms, (0, extra))
     with torch.no_grad():
-        together = MODELS[family](waveforms, sizes)
-        alone = torch.cat([MODELS[family](clip[None], torch.tensor([len(clip)])) for clip in clips])
+        together = models[family](waveforms, sizes)
+        alone = torch.cat([models[family](clip[None], torch.tensor([len(clip)])) for clip in clips])
     assert float((together - alone).abs().max()) <= 1e-5
 
 
 @pytest.mark.parametrize("family", HEARING)
-def test_what_lies_behind_the_end_is_not_heard(family: str) -> None:
+def test_what_lies_behind_the_end_is_not_heard(models: Models, family: str) -> None:
     waveforms, lengths = pad_batch([noise(6000), noise(3000, seed=1)])
     rubbish = waveforms.clone()
     rubbish[1, 3000 + 400 :] = 5.0
     if family == "logmel-cnn":  # frames end before the clip does, so even the next sample is not heard
         rubbish[1, 3000:] = 5.0
     with torch.no_grad():
-        assert torch.allclose(MODELS[family](waveforms, lengths), MODELS[family](rubbish, lengths), atol=1e-5)
+        assert torch.allclose(models[family](waveforms, lengths), models[family](rubbish, lengths), atol=1e-5)
 
 
 @pytest.mark.parametrize("family", HEARING)
-def test_the_gradient_reaches_the_waveform_and_stays_in_the_clip(family: str) -> None:
+def test_the_gradient_reaches_the_waveform_and_stays_in_the_clip(models: Models, family: str) -> None:
     waveforms, lengths = pad_batch([noise(6000), noise(3000, seed=1)])
     waveforms.requires_grad_(True)
-    MODELS[family](waveforms, lengths)[:, 0].sum().backward()
+    models[family](waveforms, lengths)[:, 0].sum().backward()
     gradient = waveforms.grad
     assert gradient is not None
     assert torch.isfinite(gradient).all()
@@ -121,8 +96,8 @@ def test_the_gradient_reaches_the_waveform_and_stays_in_the_clip(family: str) ->
 
 
 @pytest.mark.parametrize("family", HEARING)
-def test_the_gradient_is_the_slope(family: str) -> None:
-    model = copy.deepcopy(MODELS[family]).double()
+def test_the_gradient_is_the_slope(models: Models, family: str) -> None:
+    model = copy.deepcopy(models[family]).double()
     clip = noise(2000).double()
     length = torch.tensor([2000])
     direction = noise(2000, seed=5).double()
@@ -138,8 +113,8 @@ def test_the_gradient_is_the_slope(family: str) -> None:
 
 @pytest.mark.parametrize("family", HEARING)
 @pytest.mark.parametrize("length", [1, 30, 200])
-def test_a_clip_that_is_too_short_is_named(family: str, length: int) -> None:
-    model = MODELS[family]
+def test_a_clip_that_is_too_short_is_named(models: Models, family: str, length: int) -> None:
+    model = models[family]
     with pytest.raises(ShapeError, match="samples"):
         model(noise(length)[None], torch.tensor([length]))
     waveforms, lengths = pad_batch([noise(6000), noise(length)])
@@ -148,39 +123,41 @@ def test_a_clip_that_is_too_short_is_named(family: str, length: int) -> None:
 
 
 @pytest.mark.parametrize("family", HEARING)
-def test_a_tenth_of_a_second_is_enough(family: str) -> None:
-    assert torch.isfinite(MODELS[family](noise(1600)[None], torch.tensor([1600]))).all()
+def test_a_tenth_of_a_second_is_enough(models: Models, family: str) -> None:
+    assert torch.isfinite(models[family](noise(1600)[None], torch.tensor([1600]))).all()
 
 
 @pytest.mark.parametrize("family", HEARING)
-def test_silence_gives_finite_scores(family: str) -> None:
-    assert torch.isfinite(MODELS[family](torch.zeros(1, 4000), torch.tensor([4000]))).all()
+def test_silence_gives_finite_scores(models: Models, family: str) -> None:
+    assert torch.isfinite(models[family](torch.zeros(1, 4000), torch.tensor([4000]))).all()
 
 
 @pytest.mark.parametrize("family", sorted(set(HEARING) - {"encoder"}))  # Whisper was trained to know levels
 @pytest.mark.parametrize("gain_db", [-20.0, -6.0, 12.0])
-def test_gain_changes_nothing(family: str, gain_db: float) -> None:
+def test_gain_changes_nothing(models: Models, family: str, gain_db: float) -> None:
     clip, length = noise(6000)[None], torch.tensor([6000])
     with torch.no_grad():
-        plain = MODELS[family](clip, length)
-        scaled = MODELS[family](clip * 10 ** (gain_db / 20), length)
+        plain = models[family](clip, length)
+        scaled = models[family](clip * 10 ** (gain_db / 20), length)
     assert torch.allclose(plain, scaled, atol=1e-4)
 
 
-def test_end_to_end_networks_ignore_an_offset() -> None:
+def test_end_to_end_networks_ignore_an_offset(models: Models) -> None:
     clip, length = noise(6000)[None], torch.tensor([6000])
     with torch.no_grad():
         for family in ("emo18", "zhao19"):
-            assert torch.allclose(MODELS[family](clip, length), MODELS[family](clip + 0.2, length), atol=1e-4)
+            assert torch.allclose(models[family](clip, length), models[family](clip + 0.2, length), atol=1e-4)
 
 
 @pytest.mark.parametrize("family", HEARING)
-def test_front_end_has_no_parameters_and_composes(family: str) -> None:
-    model = MODELS[family]
+def test_front_end_has_no_parameters_and_composes(
+    models: Models, small_options: dict[str, dict[str, Any]], family: str
+) -> None:
+    model = models[family]
     waveforms, lengths = pad_batch([noise(6000), noise(3000, seed=1)])
     with torch.no_grad():
         features, counts = model.front_end(waveforms, lengths)
-        other = build_model(family, CLASSES, seed=99, options=SMALL[family])
+        other = build_model(family, CLASSES, seed=99, options=small_options[family])
         theirs, _ = other.front_end(waveforms, lengths)
         assert torch.equal(model.classify(features, counts), model(waveforms, lengths))
     assert torch.equal(features, theirs)
@@ -189,18 +166,18 @@ def test_front_end_has_no_parameters_and_composes(family: str) -> None:
 
 
 @pytest.mark.parametrize("family", HEARING)
-def test_fresh_weights_come_from_the_seed_alone(family: str) -> None:
+def test_fresh_weights_come_from_the_seed_alone(small_options: dict[str, dict[str, Any]], family: str) -> None:
     torch.manual_seed(5)
     before = torch.rand(1)
     torch.manual_seed(5)
-    first = build_model(family, CLASSES, seed=1, options=SMALL[family])
+    first = build_model(family, CLASSES, seed=1, options=small_options[family])
     assert torch.equal(torch.rand(1), before)  # the global state was left alone
-    again, other = (build_model(family, CLASSES, seed=seed, options=SMALL[family]) for seed in (1, 2))
+    again, other = (build_model(family, CLASSES, seed=seed, options=small_options[family]) for seed in (1, 2))
     assert all(torch.equal(a, b) for a, b in zip(first.parameters(), again.parameters(), strict=True))
     assert not all(torch.equal(a, b) for a, b in zip(first.parameters(), other.parameters(), strict=True))
 
 
-def test_parameter_names_do_not_change() -> None:
+def test_parameter_names_do_not_change(models: Models) -> None:
     """Saved models are read by these names."""
     raw = [
         *(f"network.convolutions.{i}.{w}" for i in range(3) for w in ("weight", "bias")),
@@ -219,11 +196,11 @@ def test_parameter_names_do_not_change() -> None:
         for part in (*(f"convolutions.{i}" for i in range(3)), "temporal", "norm", "pooling.score", "head.1")
         for w in ("weight", "bias")
     ]
-    assert sorted(MODELS["emo18"].state_dict()) == sorted(raw)
-    assert sorted(MODELS["zhao19"].state_dict()) == sorted(
+    assert sorted(models["emo18"].state_dict()) == sorted(raw)
+    assert sorted(models["zhao19"].state_dict()) == sorted(
         [*raw, *(n.replace("s.0.", "s.3.") for n in raw if "s.0." in n)]
     )
-    assert sorted(MODELS["logmel-cnn"].state_dict()) == sorted(logmel)
+    assert sorted(models["logmel-cnn"].state_dict()) == sorted(logmel)
 
 
 def test_full_sizes() -> None:
@@ -279,9 +256,9 @@ def slow_raw_network(weights: dict[str, np.ndarray], clip: np.ndarray, *, pools:
 @pytest.mark.parametrize(("family", "pools", "slope"), [("emo18", [10, 8, 8], 0.01), ("zhao19", [4, 4, 4, 4], None)])
 @pytest.mark.parametrize("length", [1600, 2777])
 def test_end_to_end_networks_against_a_slow_oracle(
-    family: str, pools: list[int], slope: float | None, length: int
+    models: Models, family: str, pools: list[int], slope: float | None, length: int
 ) -> None:
-    model = MODELS[family]
+    model = models[family]
     weights = {name.removeprefix("network."): tensor.double().numpy() for name, tensor in model.state_dict().items()}
     clip = noise(length)
     wanted = slow_raw_network(weights, clip.double().numpy(), pools=pools, slope=slope)
@@ -310,8 +287,8 @@ def test_pooling_against_loops(lengths: list[int], seed: int) -> None:
         assert means[row] == pytest.approx(x.mean(0), abs=1e-5)
 
 
-def test_training_mode_augments_and_evaluation_mode_does_not() -> None:
-    model = copy.deepcopy(MODELS["logmel-cnn"]).train()
+def test_training_mode_augments_and_evaluation_mode_does_not(models: Models) -> None:
+    model = copy.deepcopy(models["logmel-cnn"]).train()
     waveforms, lengths = pad_batch([noise(6000), noise(3000, seed=1)])
     features, counts = model.front_end(waveforms, lengths)
     torch.manual_seed(0)

@@ -6,15 +6,18 @@ from typing import Any
 import pytest
 
 from affekt.errors import ConfigError
-from affekt.models import FAMILIES
-from affekt.training import RECIPES, TrainConfig, recipe
+from affekt.models import FAMILIES, find_family
+from affekt.training import TrainConfig, recipe
 
 
-def test_every_family_has_a_recipe() -> None:
-    assert set(RECIPES) == set(FAMILIES)
-    for family in RECIPES:
-        assert recipe(family) == RECIPES[family]
-        assert recipe(family, epochs=3) == dataclasses.replace(RECIPES[family], epochs=3)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_recipe_names_settings_that_differ(family: str) -> None:
+    defaults = TrainConfig()
+    changes = find_family(family).recipe
+    assert set(changes) <= {field.name for field in dataclasses.fields(TrainConfig)}
+    assert {name for name, value in changes.items() if value == getattr(defaults, name)} == set()
+    assert recipe(family) == dataclasses.replace(defaults, **changes)
+    assert recipe(family, epochs=3) == dataclasses.replace(recipe(family), epochs=3)
 
 
 def test_unknown_names() -> None:

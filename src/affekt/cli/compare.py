@@ -8,6 +8,7 @@ from cyclopts import Parameter, validators
 
 from affekt.cli.output import Output, OutputOptions
 from affekt.cli.wording import split_commas
+from affekt.models import FAMILIES
 
 __all__ = ["compare", "comparison_settings"]
 
@@ -24,7 +25,7 @@ def compare(
     sizes: str = "1,10,50,100,speaker",
     seeds: Annotated[int, _POSITIVE] = 2,
     draws: Annotated[int, _POSITIVE] = 3,
-    model: str = "logmel-cnn",
+    model: Annotated[str, Parameter(help=f"Model family: {', '.join(FAMILIES)}.")] = "logmel-cnn",
     config: Path | None = None,
     workers: Annotated[int, _POSITIVE] = 1,
     output: Output = OutputOptions(),  # noqa: B008 (frozen)
@@ -44,7 +45,6 @@ def compare(
             everything of three, one request after the other.
         seeds: Trained models; each has its own test speakers.
         draws: Forget sets of every size for every seed.
-        model: Model family: logmel-cnn, emo18, zhao19, encoder, ridge, audio-text, ranker or text.
         config: TOML file with tables [train], [options] of the network and [methods.NAME], relearn_steps and
             retained_sample. With a table [erasure], even an empty one, models are trained as by --erasure-ready.
         workers: Processes that share the work.
@@ -78,7 +78,7 @@ def comparison_settings(model: str, path: Path | None) -> dict[str, Any]:
         ConfigError: the file cannot be read, or a key or value is none.
     """
     from affekt.cli.settings import check_keys, overrides, read_toml, subtable
-    from affekt.models import FAMILIES
+    from affekt.models import find_family
     from affekt.training import ErasureConfig, TrainConfig, recipe
     from affekt.unlearning import METHODS
     from affekt.unlearning.compare import CompareConfig
@@ -95,7 +95,7 @@ def comparison_settings(model: str, path: Path | None) -> dict[str, Any]:
         found = subtable(values, "erasure", path=path)
         fields["erasure"] = overrides(found, ErasureConfig, path=path, where="erasure.")
     options = subtable(values, "options", path=path)
-    fields["options"] = overrides(options, FAMILIES[model][1], path=path, where="options.")
+    fields["options"] = overrides(options, find_family(model).options, path=path, where="options.")
     changes = overrides(subtable(values, "train", path=path), TrainConfig, path=path, where="train.")
     fields["train"] = recipe(model, **changes)
     chosen = subtable(values, "methods", path=path)

@@ -8,10 +8,15 @@ from cyclopts import Parameter, validators
 
 from affekt.cli.output import Output, OutputOptions
 from affekt.cli.wording import split_commas
+from affekt.models import FAMILIES
 
 __all__ = ["cross_validate"]
 
 _POSITIVE = Parameter(validator=validators.Number(gte=1))
+_MODELS = Parameter(
+    help=f"Model families, separated by commas: {', '.join(FAMILIES)}. Settings follow after colons, as in "
+    "encoder:layer=2:epochs=20."
+)
 
 
 def cross_validate(
@@ -19,7 +24,7 @@ def cross_validate(
     /,
     *,
     out: Path,
-    models: str = "logmel-cnn",
+    models: Annotated[str, _MODELS] = "logmel-cnn",
     folds: Annotated[int | None, Parameter(validator=validators.Number(gte=2))] = None,
     seeds: Annotated[int, _POSITIVE] = 2,
     config: Path | None = None,
@@ -33,8 +38,6 @@ def cross_validate(
     Args:
         corpus: A corpus folder, a .csv or .parquet table, or the word builtin.
         out: Folder for results.json and results.md.
-        models: Model families, separated by commas: logmel-cnn, emo18, zhao19, encoder, ridge, audio-text, ranker,
-            text. Settings follow after colons, as in encoder:layer=2:epochs=20.
         folds: Speaker folds; one speaker is left out at a time if not given.
         seeds: Trainings of every fold.
         config: TOML file with a table of training settings for each family, with its network under options.
@@ -42,21 +45,21 @@ def cross_validate(
         output: How to show the result.
     """
     from affekt.cli.settings import check_keys, overrides, read_toml, subtable
-    from affekt.models import FAMILIES
+    from affekt.models import find_family
     from affekt.reports import cross_validate_with_report
-    from affekt.training import RECIPES, CrossValidation, TrainConfig
+    from affekt.training import CrossValidation, TrainConfig
 
     settings: dict[str, dict[str, Any]] = {}
     networks: dict[str, dict[str, Any]] = {}
     if config is not None:
         values = read_toml(config)
-        check_keys(values, RECIPES, path=config)
+        check_keys(values, FAMILIES, path=config)
         for name in values:
             found = subtable(values, name, path=config)
             where = f"{name}."
             settings[name] = overrides(found, TrainConfig, path=config, where=where, besides=["options"])
             network = subtable(found, "options", path=config)
-            networks[name] = overrides(network, FAMILIES[name][1], path=config, where=f"{where}options.")
+            networks[name] = overrides(network, find_family(name).options, path=config, where=f"{where}options.")
     chosen = CrossValidation(
         corpus=corpus,
         families=split_commas(models, "model"),

@@ -8,11 +8,17 @@ from cyclopts import Parameter, validators
 
 from affekt.cli.output import Flag, Output, OutputOptions
 from affekt.cli.wording import count, interval, split_commas
+from affekt.models import FAMILIES
 
 if TYPE_CHECKING:
     from affekt.training import TrainingMethod
 
 __all__ = ["train"]
+
+_MODEL = Parameter(
+    help=f'Model family: {", ".join(FAMILIES)}. The family text reads a corpus that says medium = "text" in its '
+    "corpus.toml."
+)
 
 
 def train(
@@ -20,7 +26,7 @@ def train(
     /,
     *,
     out: Path,
-    model: str = "logmel-cnn",
+    model: Annotated[str, _MODEL] = "logmel-cnn",
     encoder: str | None = None,
     method: str | None = None,
     config: Path | None = None,
@@ -39,8 +45,6 @@ def train(
     Args:
         corpus: A corpus folder, a .csv or .parquet table, or the word builtin.
         out: Model directory to write; it must not exist yet.
-        model: Model family: logmel-cnn, emo18, zhao19, encoder, ridge, ranker, audio-text, or text, which reads a
-            corpus that says medium = "text" in its corpus.toml.
         encoder: For the families encoder, ridge, ranker and audio-text: a folder with a pretrained speech encoder, or
             its name on the Hugging Face hub.
         method: How to learn; if not given, from labels alone. With captions that say valence and arousal: rankclap
@@ -59,7 +63,7 @@ def train(
     """
     from affekt.cli.settings import overrides, read_toml, subtable
     from affekt.corpora import open_corpus
-    from affekt.models import FAMILIES
+    from affekt.models import find_family
     from affekt.training import ErasureConfig, TrainConfig, recipe
     from affekt.training import train as train_model
 
@@ -71,7 +75,8 @@ def train(
         settings = recipe(
             model, **overrides(values, TrainConfig, path=config, besides=["options", "method", "erasure"])
         )
-        options = overrides(subtable(values, "options", path=config), FAMILIES[model][1], path=config, where="options.")
+        schema = find_family(model).options
+        options = overrides(subtable(values, "options", path=config), schema, path=config, where="options.")
         folds = overrides(subtable(values, "erasure", path=config), ErasureConfig, path=config, where="erasure.")
     learner = _method(method, {} if config is None else subtable(read_toml(config), "method", path=config), config)
     settings = replace(settings, method=learner)

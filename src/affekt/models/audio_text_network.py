@@ -10,22 +10,18 @@ like rows of a linear map, and sentences mean nothing.
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from affekt.encoders import HashedText, PretrainedText, TextEncoder, read_lexicon
 from affekt.errors import CheckpointError, ConfigError, ShapeError
-from affekt.models.encoder_network import EncoderNetwork, EncoderOptions
-from affekt.models.logmel_cnn import LogmelCnn, LogmelCnnOptions
+from affekt.models.family import Family, find_family, source_options
 
-__all__ = ["AudioTextNetwork", "AudioTextOptions"]
-
-_FILLED: Final = ("architecture", "download", "encoder", "source_sha256")
-"""Options of the family encoder that stand beside ``settings``."""
+__all__ = ["FAMILY", "AudioTextNetwork", "AudioTextOptions"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,13 +96,10 @@ class AudioTextNetwork(nn.Module):
 
     def __init__(self, n_outputs: int, options: AudioTextOptions) -> None:
         super().__init__()
-        self.source: EncoderNetwork | LogmelCnn
-        if options.encoder or options.architecture:
-            filled = {name: getattr(options, name) for name in _FILLED}
-            self.source = EncoderNetwork(n_outputs, EncoderOptions(**{**_values(options, EncoderOptions), **filled}))
-        else:
-            self.source = LogmelCnn(n_outputs, LogmelCnnOptions(**_values(options, LogmelCnnOptions)))
-        width = next(part.in_features for part in self.source.head if isinstance(part, nn.Linear))
+        source = "encoder" if options.encoder or options.architecture else "logmel-cnn"
+        self.source: Any = find_family(source).network(n_outputs, source_options(source, options))
+        head = self.source.get_submodule("head")
+        width = next(part.in_features for part in head.children() if isinstance(part, nn.Linear))
         self.source.head = nn.Sequential()  # what is left gives one vector a clip
         self._texts: TextEncoder | None = None
         self.options = self._resolved(options)
@@ -134,7 +127,8 @@ class AudioTextNetwork(nn.Module):
 
     def front_end(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """The audio side's part that is never trained: (B, T), (B,) -> (B, F, ...), (B,)."""
-        return self.source.front_end(waveforms, lengths)
+        features, counts = self.source.front_end(waveforms, lengths)
+        return features, counts
 
     def embed_audio(self, features: Tensor, lengths: Tensor) -> Tensor:
         """What :meth:`front_end` gave -> vectors of length 1, (B, E)."""
@@ -211,17 +205,6 @@ class AudioTextNetwork(nn.Module):
         return replace(options, text_width=width, lexicon_sha256=digest)
 
 
-def _values(options: AudioTextOptions, kind: type[Any]) -> dict[str, Any]:
-    """The settings of the audio side, lists as tuples."""
-    known = {item.name for item in fields(kind)} - set(_FILLED)
-    if unknown := sorted(set(options.settings) - known):
-        raise ConfigError(
-            f"unknown option {unknown[0]!r} of the audio side; one of {', '.join(sorted(known))} was expected; correct "
-            "its name in settings."
-        )
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in options.settings.items()}
-
-
 class _Projection(nn.Module):
     """Two linear maps; the normalisation between them learns nothing."""
 
@@ -258,3 +241,11 @@ def _open_texts(options: AudioTextOptions) -> TextEncoder:
                 "same file was expected; restore it."
             )
     return HashedText(lexicon=lexicon, words=options.words, characters=options.characters)
+
+
+FAMILY = Family(
+    network=AudioTextNetwork,
+    options=AudioTextOptions,
+    recipe={"epochs": 40, "batch_size": 256, "learning_rate": 1e-3, "label_smoothing": 0.0},
+    not_front_end=frozenset({"download", "dropout", "encoder", "hidden", "temperature"}),
+)

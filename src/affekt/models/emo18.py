@@ -12,9 +12,10 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from affekt.models.raw_network import RawNetwork, Stage
+from affekt.models.family import Family
+from affekt.models.raw_network import RECIPE, RawNetwork, Stage
 
-__all__ = ["Emo18", "Emo18Options"]
+__all__ = ["FAMILY", "Emo18", "Emo18Options"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,3 +46,6 @@ class Emo18(RawNetwork):
             activation=nn.LeakyReLU,
             hidden=options.hidden,
         )
+
+
+FAMILY = Family(network=Emo18, options=Emo18Options, recipe=RECIPE, not_front_end=frozenset({"hidden"}))

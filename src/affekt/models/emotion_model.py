@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import torch
 from safetensors import SafetensorError
@@ -21,22 +21,15 @@ from torch import Tensor, nn
 from affekt import __version__
 from affekt.errors import CheckpointError, ConfigError
 from affekt.files import new_folder, write_json, write_text
-from affekt.models.audio_text_network import AudioTextNetwork, AudioTextOptions
-from affekt.models.emo18 import Emo18, Emo18Options
-from affekt.models.encoder_network import EncoderNetwork, EncoderOptions
+from affekt.models.encoder_network import EncoderNetwork
 from affekt.models.erasure_record import ErasureRecord
-from affekt.models.logmel_cnn import LogmelCnn, LogmelCnnOptions
+from affekt.models.family import find_family
 from affekt.models.model_card import model_card
-from affekt.models.ranker_network import RankerNetwork, RankerOptions
-from affekt.models.ridge_network import RidgeNetwork, RidgeOptions
 from affekt.models.saved_statistics import SavedStatistics
-from affekt.models.text_network import TextNetwork, TextOptions
-from affekt.models.zhao19 import Zhao19, Zhao19Options
 from affekt.types import PathLike
 
 __all__ = [
     "ATTRIBUTES",
-    "FAMILIES",
     "FORMAT_VERSION",
     "LABELS",
     "EmotionModel",
@@ -46,19 +39,6 @@ __all__ = [
 ]
 
 FORMAT_VERSION = 1
-
-FAMILIES: dict[str, tuple[type[nn.Module], type[Any]]] = {
-    "audio-text": (AudioTextNetwork, AudioTextOptions),
-    "emo18": (Emo18, Emo18Options),
-    "encoder": (EncoderNetwork, EncoderOptions),
-    "logmel-cnn": (LogmelCnn, LogmelCnnOptions),
-    "ranker": (RankerNetwork, RankerOptions),
-    "ridge": (RidgeNetwork, RidgeOptions),
-    "text": (TextNetwork, TextOptions),
-    "zhao19": (Zhao19, Zhao19Options),
-}
-"""Family name -> (network, its options)."""
-
 
 ATTRIBUTES: Final = ("arousal", "valence", "dominance")
 """Names of the attributes a model can estimate, in the order of a corpus table."""
@@ -83,7 +63,7 @@ class ModelConfig:
     """What a model is: everything needed to build it again, and where it comes from."""
 
     family: str
-    """A key of :data:`FAMILIES`."""
+    """A key of :data:`affekt.models.FAMILIES`."""
     classes: tuple[str, ...]
     """The emotions, in the order of the logits."""
     options: dict[str, Any] = field(default_factory=dict)
@@ -106,11 +86,7 @@ class ModelConfig:
     """What was done to the weights, oldest first: one training, then any number of deletions."""
 
     def __post_init__(self) -> None:
-        if self.family not in FAMILIES:
-            raise ConfigError(
-                f"unknown model family {self.family!r}; one of {', '.join(sorted(FAMILIES))} was expected; "
-                "choose one of these."
-            )
+        find_family(self.family)
         if self.sample_rate != 16000:
             raise ConfigError(
                 f"sample_rate is {self.sample_rate}; 16000 was expected, the rate of every family; resample instead."
@@ -163,9 +139,9 @@ class EmotionModel(nn.Module):
     def __init__(self, config: ModelConfig, *, erasure: ErasureRecord | None = None, load_encoder: bool = True) -> None:
         super().__init__()
         self.erasure = erasure
-        network, options = FAMILIES[config.family]
+        family = find_family(config.family)
         outputs = len(config.classes) + len(config.attributes) + len(config.intents)
-        self.network = network(outputs, _options(options, config.options))
+        self.network = family.network(outputs, family.options_from(config.options))
         pretrained = self.pretrained
         found = {**getattr(self.network, "resolved", {}), **({} if pretrained is None else pretrained.resolved)}
         config = replace(config, options={**config.options, **found}) if found else config
@@ -202,9 +178,16 @@ class EmotionModel(nn.Module):
         network = getattr(self.network, "source", None) or self.network
         return network if isinstance(network, EncoderNetwork) else None
 
+    @property
+    def reads(self) -> Literal["sound", "text"]:
+        """What of a corpus it takes in; texts stand in the place of waveforms, as their samples."""
+        found: Literal["sound", "text"] = getattr(self.network, "reads", "sound")
+        return found
+
     def front_end_key(self) -> str:
         """A digest of all that :meth:`front_end` depends on, and of this version of affekt."""
-        known = {name: value for name, value in sorted(self.config.options.items()) if name not in _NOT_FRONT_END}
+        left_out = find_family(self.config.family).not_front_end
+        known = {name: value for name, value in sorted(self.config.options.items()) if name not in left_out}
         content = json.dumps([__version__, self.config.family, self.config.sample_rate, known], sort_keys=True)
         state = {} if self.pretrained is None else self.pretrained.front_end_state()
         return hashlib.sha256(f"{content}\0{_state_digest(state)}".encode()).hexdigest()
@@ -212,7 +195,7 @@ class EmotionModel(nn.Module):
     @property
     def has_frozen_encoder(self) -> bool:
         """Whether :meth:`front_end` runs a frozen encoder, of sound or of text: worth keeping what it gives."""
-        if isinstance(self.network, TextNetwork):
+        if self.reads == "text":
             return True
         return self.pretrained is not None and self.pretrained.options.train in ("head", "last")
 
@@ -318,13 +301,6 @@ def tensor_digest(model: nn.Module) -> str:
     return _state_digest(model.state_dict())
 
 
-_NOT_FRONT_END = frozenset(
-    {"balanced", "dropout", "download", "encoder", "head", "head_dropout", "hidden", "lora_alpha", "lora_rank"}
-    | {"penalty", "shrinkage", "standardise", "temperature"}
-)
-"""Options that change nothing in any front end."""
-
-
 def _state_digest(state: Mapping[str, Tensor]) -> str:
     digest = hashlib.sha256()
     for name, tensor in sorted(state.items()):
@@ -336,16 +312,6 @@ def _state_digest(state: Mapping[str, Tensor]) -> str:
         digest.update(f"{name}\0{array.dtype.str}\0{array.shape}\0".encode())
         digest.update(array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes())
     return digest.hexdigest()
-
-
-def _options(kind: type[Any], values: dict[str, Any]) -> Any:
-    known = {field.name for field in dataclasses.fields(kind)}
-    unknown = sorted(set(values) - known)
-    if unknown:
-        raise ConfigError(
-            f"unknown model option {unknown[0]!r}; one of {', '.join(sorted(known))} was expected; correct its name."
-        )
-    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
 
 
 def _read_config(path: Path) -> dict[str, Any]:

@@ -13,9 +13,10 @@ from torch import Tensor, nn
 
 from affekt.encoders import SpeechEncoder, build_encoder, describe, find_source, require
 from affekt.errors import CheckpointError, ConfigError
+from affekt.models.family import Family
 from affekt.models.pooling import AttentiveStatisticsPooling, LayerMix, masked_mean, masked_statistics
 
-__all__ = ["EncoderNetwork", "EncoderOptions"]
+__all__ = ["FAMILY", "EncoderNetwork", "EncoderOptions"]
 
 TRAINED = ("head", "last", "lora", "all")
 POOLINGS = ("attentive", "mean", "mean+std")
@@ -281,3 +282,12 @@ def _add_adapters(encoder: SpeechEncoder, *, rank: int, alpha: int) -> None:
 
     config = LoraConfig(r=rank, lora_alpha=alpha, lora_dropout=0.0, target_modules=list(encoder.lora_targets))
     inject_adapter_in_model(config, encoder.module)
+
+
+FAMILY = Family(
+    network=EncoderNetwork,
+    options=EncoderOptions,
+    # for a head on a frozen encoder
+    recipe={"epochs": 40, "learning_rate": 3e-3},
+    not_front_end=frozenset({"download", "dropout", "encoder", "hidden", "lora_alpha", "lora_rank", "standardise"}),
+)

@@ -12,9 +12,10 @@ from torch import Tensor, nn
 
 from affekt.audio import LogMel
 from affekt.audio.batching import length_mask
+from affekt.models.family import Family
 from affekt.models.pooling import AttentiveStatisticsPooling
 
-__all__ = ["LogmelCnn", "LogmelCnnOptions", "relative_levels"]
+__all__ = ["FAMILY", "LogmelCnn", "LogmelCnnOptions", "relative_levels"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,3 +143,7 @@ def relative_levels(features: Tensor, frames: Tensor, *, range_db: float) -> Ten
     count = frames.clamp_min(1).view(-1, 1, 1) * features.shape[2]
     mean = features.sum((1, 2), keepdim=True) / count
     return (features - mean) * mask / 3.0  # 3: about one standard deviation of speech
+
+
+# the defaults of TrainConfig are its recipe: they were chosen with this network, on RAVDESS
+FAMILY = Family(network=LogmelCnn, options=LogmelCnnOptions, not_front_end=frozenset({"dropout", "head_dropout"}))

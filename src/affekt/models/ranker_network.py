@@ -6,30 +6,19 @@ level k of 0 to K - 1 is (k - (K - 1) / 2) e^a s + b_k for the score s (Anderson
 needs classes (evaluation, deletion, statistics of fold models) works on a model that was trained to order.
 """
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
 
 from affekt.errors import ConfigError
-from affekt.models.emo18 import Emo18, Emo18Options
-from affekt.models.encoder_network import EncoderNetwork, EncoderOptions
-from affekt.models.logmel_cnn import LogmelCnn, LogmelCnnOptions
-from affekt.models.zhao19 import Zhao19, Zhao19Options
+from affekt.models.family import Family, find_family, source_options
 
-__all__ = ["RankerNetwork", "RankerOptions"]
+__all__ = ["FAMILY", "RankerNetwork", "RankerOptions"]
 
-_SOURCES: Final[dict[str, tuple[type[nn.Module], type[Any]]]] = {
-    "emo18": (Emo18, Emo18Options),
-    "encoder": (EncoderNetwork, EncoderOptions),
-    "logmel-cnn": (LogmelCnn, LogmelCnnOptions),
-    "zhao19": (Zhao19, Zhao19Options),
-}
+_SOURCES: Final = ("emo18", "encoder", "logmel-cnn", "zhao19")
 """Families whose network can give the score."""
-
-_FILLED: Final = ("architecture", "download", "encoder", "source_sha256")
-"""Options of the family encoder that stand beside ``settings``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,12 +47,7 @@ class RankerOptions:
             raise ConfigError(
                 f"an encoder is named and source is {self.source!r}; encoder was expected; change one of them."
             )
-        known = {item.name for item in fields(_SOURCES[self.family][1])} - set(_FILLED)
-        if unknown := sorted(set(self.settings) - known):
-            raise ConfigError(
-                f"unknown option {unknown[0]!r} of {self.family}; one of {', '.join(sorted(known))} was expected; "
-                "correct its name in settings."
-            )
+        source_options(self.family, self)
 
     @property
     def family(self) -> str:
@@ -82,11 +66,7 @@ class RankerNetwork(nn.Module):
     def __init__(self, n_outputs: int, options: RankerOptions) -> None:
         super().__init__()
         self.options = options
-        network, kind = _SOURCES[options.family]
-        values = {name: tuple(item) if isinstance(item, list) else item for name, item in options.settings.items()}
-        if options.family == "encoder":
-            values |= {name: getattr(options, name) for name in _FILLED}
-        self.source: Any = network(1, kind(**values))
+        self.source: Any = find_family(options.family).network(1, source_options(options.family, options))
         self.slope = nn.Parameter(torch.zeros(()))
         self.bias = nn.Parameter(torch.zeros(n_outputs))
         self.levels: Tensor
@@ -113,3 +93,11 @@ class RankerNetwork(nn.Module):
     def forward(self, waveforms: Tensor, lengths: Tensor) -> Tensor:
         """Waveforms (B, T) and lengths (B,) -> logits (B, K)."""
         return self.classify(*self.front_end(waveforms, lengths))
+
+
+FAMILY = Family(
+    network=RankerNetwork,
+    options=RankerOptions,
+    recipe={"epochs": 40, "learning_rate": 3e-3, "label_smoothing": 0.0},
+    not_front_end=frozenset({"download", "encoder"}),
+)

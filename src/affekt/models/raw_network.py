@@ -4,7 +4,7 @@ Zhao19 and Emo18 differ only in their convolution stacks, so each is a list of :
 """
 
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +12,18 @@ from torch import Tensor, nn
 from affekt.audio.batching import length_mask
 from affekt.errors import ShapeError
 
-__all__ = ["RawNetwork", "Stage"]
+__all__ = ["RECIPE", "RawNetwork", "Stage"]
+
+RECIPE: Final = {
+    "epochs": 10,
+    "batch_size": 16,
+    "learning_rate": 1e-3,
+    "weight_decay": 0.0,
+    "label_smoothing": 0.0,
+    "crop_seconds": 1.0,
+}
+"""Adam at 1e-3 as the authors' code has it (STAA-Net); few epochs on stretches of one second are what two CPU cores
+afford, not what the networks could reach."""
 
 LengthT = TypeVar("LengthT", int, Tensor)
 

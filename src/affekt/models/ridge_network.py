@@ -15,11 +15,12 @@ from torch import Tensor, nn
 from affekt.audio import LogMel
 from affekt.errors import ConfigError
 from affekt.models.encoder_network import EncoderNetwork, EncoderOptions
+from affekt.models.family import Family
 from affekt.models.head_sums import HeadSums
 from affekt.models.logmel_cnn import relative_levels
 from affekt.models.pooling import masked_mean, masked_statistics
 
-__all__ = ["RidgeNetwork", "RidgeOptions"]
+__all__ = ["FAMILY", "RidgeNetwork", "RidgeOptions"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,3 +194,12 @@ def _solved(matrix: Tensor, rows: Tensor, ridge: float) -> Tensor:
     """Rows times (matrix + ridge)^-1, (K, P)."""
     factor = torch.linalg.cholesky(matrix + ridge * torch.eye(len(matrix), dtype=matrix.dtype))
     return torch.cholesky_solve(rows.T, factor).T
+
+
+FAMILY = Family(
+    network=RidgeNetwork,
+    options=RidgeOptions,
+    # the head is solved at once: of the settings only the share that is held out and the memory count
+    recipe={"epochs": 1, "label_smoothing": 0.0, "class_weights": False},
+    not_front_end=frozenset({"balanced", "download", "encoder", "head", "penalty", "shrinkage", "temperature"}),
+)

@@ -16,8 +16,9 @@ from torch import Tensor, nn
 from affekt.corpora.text_corpus import text_of
 from affekt.encoders import HashedText, read_lexicon
 from affekt.errors import CheckpointError, ConfigError
+from affekt.models.family import Family
 
-__all__ = ["TextNetwork", "TextOptions"]
+__all__ = ["FAMILY", "TextNetwork", "TextOptions"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,3 +105,11 @@ class TextNetwork(nn.Module):
     def forward(self, waveforms: Tensor, lengths: Tensor) -> Tensor:
         """Texts as samples (B, T) and lengths (B,) -> outputs (B, K)."""
         return self.classify(*self.front_end(waveforms, lengths))
+
+
+FAMILY = Family(
+    network=TextNetwork,
+    options=TextOptions,
+    recipe={"learning_rate": 3e-3, "label_smoothing": 0.0},
+    not_front_end=frozenset({"dropout", "hidden"}),
+)

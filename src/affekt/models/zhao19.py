@@ -13,9 +13,10 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from affekt.models.raw_network import RawNetwork, Stage
+from affekt.models.family import Family
+from affekt.models.raw_network import RECIPE, RawNetwork, Stage
 
-__all__ = ["Zhao19", "Zhao19Options"]
+__all__ = ["FAMILY", "Zhao19", "Zhao19Options"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,3 +45,6 @@ class Zhao19(RawNetwork):
             activation=nn.ELU,
             hidden=options.hidden,
         )
+
+
+FAMILY = Family(network=Zhao19, options=Zhao19Options, recipe=RECIPE, not_front_end=frozenset({"hidden"}))

@@ -14,6 +14,7 @@ from affekt.metrics.deletion_rules import (
     SCREEN,
     TESTS,
     UTILITY,
+    VERDICTS,
     Flag,
     Limits,
     Tier,
@@ -24,7 +25,7 @@ from affekt.metrics.deletion_rules import (
     verdict_of,
 )
 
-__all__ = ["category_of", "evidence_of", "flag_of_piece", "limits_of_piece", "misfits", "verdict_of_pieces"]
+__all__ = ["VERDICTS", "category_of", "evidence_of", "flag_of_piece", "limits_of_piece", "misfits", "verdict_of_pieces"]
 
 
 def flag_of_piece(piece: Mapping[str, Any]) -> Flag:

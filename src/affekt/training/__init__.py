@@ -4,7 +4,7 @@
 - :func:`fit`, :func:`model_for`, :func:`build_model`, :class:`FitResult`: the loop
 - :func:`targets_of`, :class:`Targets`, :class:`Objective`: what is learned: emotions, votes, attributes, intents
 - :class:`TrainingMethod`, :class:`Prepared`: how it is learned; a paper's method subclasses it
-- :class:`TrainConfig`, :func:`recipe`, :data:`RECIPES`: its settings
+- :class:`TrainConfig`, :func:`recipe`: its settings, and those of a model family
 - :func:`evaluate`, :func:`score_heads`, :func:`score_logits`, :class:`Evaluation`: a model on a corpus, with intervals
 - :func:`exposure`, :class:`Exposure`: which recordings of a corpus a model was trained on
 - :func:`predict_heads`, :func:`predict_rows`, :class:`FeatureStore`: outputs and front-end features, batched by length
@@ -16,7 +16,7 @@
 - :func:`run_record`: what goes into run.json; :func:`run_tasks`: work over a few processes
 """
 
-from affekt.training.config import RECIPES, TrainConfig, recipe
+from affekt.training.config import TrainConfig, recipe
 from affekt.training.cross_validate import CrossValidation, cross_validate
 from affekt.training.erasure_ready import ErasureConfig, curvature_of, erasure_statistics
 from affekt.training.evaluate import Evaluation, evaluate, rows_of_side, score_heads, score_logits, with_classes
@@ -34,7 +34,6 @@ from affekt.training.variants import Variant, parse_variant
 from affekt.training.workers import run_tasks
 
 __all__ = [
-    "RECIPES",
     "SHORTCUTS",
     "CrossValidation",
     "ErasureConfig",

@@ -1,11 +1,12 @@
-"""The settings of a training run, with one recipe a model family."""
+"""The settings of a training run, and the recipe of each model family."""
 
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
 from affekt.errors import ConfigError
+from affekt.models import find_family
 
-__all__ = ["RECIPES", "TrainConfig", "recipe"]
+__all__ = ["TrainConfig", "recipe"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,38 +107,15 @@ class TrainConfig:
         return values
 
 
-RECIPES: dict[str, TrainConfig] = {
-    "audio-text": TrainConfig(epochs=40, batch_size=256, learning_rate=1e-3, label_smoothing=0.0),
-    "emo18": TrainConfig(
-        epochs=10, batch_size=16, learning_rate=1e-3, weight_decay=0.0, label_smoothing=0.0, crop_seconds=1.0
-    ),
-    "encoder": TrainConfig(epochs=40, learning_rate=3e-3),
-    "logmel-cnn": TrainConfig(),
-    "ranker": TrainConfig(epochs=40, learning_rate=3e-3, label_smoothing=0.0),
-    "ridge": TrainConfig(epochs=1, label_smoothing=0.0, class_weights=False),
-    "text": TrainConfig(learning_rate=3e-3, label_smoothing=0.0),
-    "zhao19": TrainConfig(
-        epochs=10, batch_size=16, learning_rate=1e-3, weight_decay=0.0, label_smoothing=0.0, crop_seconds=1.0
-    ),
-}
-"""Family -> its recipe. The end-to-end networks use Adam at 1e-3 as their authors' code does (STAA-Net); their few
-epochs on stretches of one second are what two CPU cores afford, not what the networks could reach.
-That of encoder is for a head on a frozen encoder. The head of ridge is solved at once: of these settings only the share
-that is held out and the memory count, and its options have the others."""
-
-
 def recipe(family: str, **changes: Any) -> TrainConfig:
     """The recipe of a family with some settings changed.
 
     Raises:
         ConfigError: the family or a setting is unknown, or a value is out of range.
     """
-    if family not in RECIPES:
-        raise ConfigError(
-            f"unknown model family {family!r}; one of {', '.join(sorted(RECIPES))} was expected; choose one of these."
-        )
+    settings = find_family(family).recipe
     known = {field.name for field in fields(TrainConfig)}
     unknown = sorted(set(changes) - known)
     if unknown:
         raise ConfigError(f"unknown setting {unknown[0]!r}; one of {', '.join(sorted(known))} was expected; rename it.")
-    return replace(RECIPES[family], **changes)
+    return TrainConfig(**{**settings, **changes})

@@ -12,7 +12,7 @@ from affekt.corpora import Corpus, Split, labelled_by
 from affekt.corpora.splits import by_speaker, official
 from affekt.errors import DataError
 from affekt.files import check_new_folder, new_folder, write_json
-from affekt.models import EmotionModel, ErasureRecord, tensor_digest
+from affekt.models import EmotionModel, ErasureRecord, find_family, tensor_digest
 from affekt.training.config import TrainConfig, recipe
 from affekt.training.erasure_ready import ErasureConfig, erasure_statistics
 from affekt.training.evaluate import Evaluation, evaluate
@@ -78,7 +78,7 @@ def train(
     Args:
         corpus: labelled utterances with speakers.
         out: a new folder.
-        family: a key of ``affekt.models.FAMILIES``.
+        family: a key of :data:`affekt.models.FAMILIES`.
         config: settings; None is the family's recipe.
         options: sizes of the network that differ from the family's defaults.
         seed: everything random flows from it, the split included.
@@ -95,8 +95,7 @@ def train(
         ProtocolError: there are too few speakers for a speaker-disjoint split.
     """
     out = check_new_folder(out)
-    if family not in known_families():
-        recipe(family)  # raises the error that names the families
+    find_family(family)  # an unknown one is named before anything is read
     settings = config or recipe(family)
     data_sha256 = corpus.digest
     if settings.emotions:
@@ -246,10 +245,3 @@ def commit(model: EmotionModel, split: Split, fitted: FitResult) -> None:
         "test": names(split.test, range(len(split.test))),
     }
     model.erasure = replace(record, commitments=commitments)
-
-
-def known_families() -> tuple[str, ...]:
-    """Names of the model families."""
-    from affekt.models import FAMILIES
-
-    return tuple(sorted(FAMILIES))
