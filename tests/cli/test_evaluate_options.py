@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from affekt.models import EmotionModel, ModelConfig
+
 Affekt = Callable[..., Any]
 Snapshot = Callable[[Path], dict[str, str]]
 
@@ -91,6 +93,25 @@ def test_groups_report_and_other_models(affekt: Affekt, place: Path) -> None:
     assert list(saved["groups"]) == ["sex", "room"]
     assert len(saved["against"]) == 2
     assert saved["command_line"].split()[0] == "affekt"
+
+
+def test_intents_and_both_together(affekt: Affekt, place: Path) -> None:
+    corpus = relabel(place / "corpus", {}, intent=lambda row: ("ask", "tell", "sing", "")[row % 4])
+    config = ModelConfig(family="logmel-cnn", classes=("anger", "neutral", "sadness"), intents=("ask", "tell"))
+    model = EmotionModel(config).save_pretrained(place / "told")
+    shown = json.loads(affekt("evaluate", model, corpus, "--json").out)
+    assert shown["intents"]["utterances"] == shown["joint"]["utterances"] == 36
+    assert shown["intents"]["without"] == 36
+    lines = affekt("evaluate", model, corpus, "--against", model).out.splitlines()
+    score = shown["joint"]["jrbm_weighted"]
+    span = f"{score['estimate']:.3f} [{score['low']:.3f}, {score['high']:.3f}]"
+    (joint,) = [line for line in lines if line.startswith("joint ")]
+    assert joint.startswith(f"joint       JRBM weighted {span}, micro ")
+    assert any(line.strip().startswith("on 36 utterances with both; UAR there: emotion ") for line in lines)
+    heads = [line.split() for line in lines if line.split()[1:2] == ["recall"]]
+    assert [head[0] for head in heads] == ["emotion", "intent"]
+    assert any(line.startswith("other model") and "JRBM, weighted" in line for line in lines)
+    assert any(line.startswith("told ") and span in line and "0.000 [0.000, 0.000]" in line for line in lines)
 
 
 def test_temperature_from_another_corpus(

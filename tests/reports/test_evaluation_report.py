@@ -1,6 +1,7 @@
 """evaluate_with_report on tones: what it says, what it warns of, and what its page holds."""
 
 import json
+import re
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -10,14 +11,25 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+import torch
 
 from affekt.corpora import Corpus
 from affekt.errors import DataError
-from affekt.metrics import bootstrap_difference, ece, fit_temperature, holm, permutation_test, probabilities
+from affekt.metrics import (
+    JointLabels,
+    bootstrap_difference,
+    ece,
+    fit_temperature,
+    holm,
+    jrbm,
+    permutation_test,
+    probabilities,
+    uar,
+)
 from affekt.models import EmotionModel, ModelConfig
 from affekt.reports import EvaluationReport, evaluate_with_report
 from affekt.reports.evaluation_page import evaluation_page
-from affekt.training import FeatureStore, evaluate, predict_rows
+from affekt.training import FeatureStore, evaluate, predict_heads, predict_rows
 
 VOID = {"meta", "br", "hr", "img", "link", "input"}
 
@@ -211,6 +223,57 @@ def test_every_kind_of_model_has_a_page(
     assert ("Against the people who rated" in text) == several
     assert report.content["against"][0]["statistic"] == ("uar" if several else "ccc")
     assert "no record of its training" in report.content["warnings"][0]
+
+
+def test_intents_beside_emotions_and_other_models(trained_folder: Any, options: dict[str, Any], tmp_path: Path) -> None:
+    """Two models that were never trained, on tones that ask or tell; some have no intent."""
+    corpus = trained_folder.corpus
+    config = ModelConfig(family="logmel-cnn", classes=corpus.classes, intents=("ask", "tell"), options=options)
+    torch.manual_seed(0)
+    model, twin = (EmotionModel(config).save_pretrained(tmp_path / name) for name in ("model", "twin"))
+    told = [None if row % 9 == 0 else "ask" if row % 2 else "tell" for row in range(len(corpus))]
+    asked = replace(corpus, table=corpus.table.with_columns(pl.Series("intent", told, dtype=pl.String)))
+    report = evaluate_with_report(model, asked, tmp_path / "out", against=[twin], resamples=20)
+    content = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
+    assert content["intents"]["utterances"] == content["joint"]["utterances"] == 64
+    assert content["intents"]["without"] == 8
+    truth = np.array([("ask", "tell").index(name) for name in told if name is not None])
+    rows = [row for row, name in enumerate(told) if name is not None]
+    loaded = [EmotionModel.from_pretrained(path) for path in (model, twin)]
+    ours, theirs = (predict_heads(one, FeatureStore(one, corpus), rows) for one in loaded)
+    (entry,) = content["against"]
+    gain = uar(truth, ours.intents.argmax(1)) - uar(truth, theirs.intents.argmax(1))
+    assert entry["intents"]["difference"]["estimate"] == pytest.approx(gain)
+    labels = JointLabels(corpus.select(rows).labels(), truth)
+    both = [
+        jrbm(labels, JointLabels(one.logits.argmax(1), one.intents.argmax(1)), n_emotions=3, n_intents=2)
+        for one in (ours, theirs)
+    ]
+    assert content["joint"]["jrbm_weighted"]["estimate"] == pytest.approx(both[0])
+    assert entry["joint"]["jrbm_weighted"]["estimate"] == pytest.approx(both[1])
+    assert entry["joint"]["difference_weighted"]["estimate"] == pytest.approx(both[0] - both[1])
+    assert entry["joint"]["difference_weighted"]["unit"] == "speaker (6)"
+    checked = Balanced()
+    checked.feed((tmp_path / "out" / "report.html").read_text(encoding="utf-8"))
+    assert not checked.open
+    text = " ".join(" ".join(checked.text).split())
+    for words in ("of intents, where guessing gives", "Each intent", "Emotion and intent together", "JRBM, micro F1",
+                  "64 recordings with both labels", "8 recordings have no intent", "UAR of intents"):  # fmt: skip
+        assert words in text
+    # intents alone: they are what is compared
+    silent = replace(asked, table=asked.table.with_columns(pl.lit(None, dtype=pl.String).alias("emotion")))
+    alone = evaluate_with_report(model, silent, tmp_path / "alone", against=[twin], resamples=20)
+    assert alone.content["uar"] is None
+    assert alone.content["against"][0]["difference"] == entry["intents"]["difference"]
+    page = (tmp_path / "alone" / "report.html").read_text(encoding="utf-8")
+    assert re.search(r"<h1>\d+.% of intents recognised, where guessing gives 50.%</h1>", page)
+    assert "recall of intents is" in page
+    plain = ModelConfig(family="logmel-cnn", classes=corpus.classes, options=options)
+    deaf: Any = EmotionModel(plain).save_pretrained(tmp_path / "deaf")
+    with pytest.raises(DataError, match="tells the intents none; ask, tell were expected"):
+        evaluate_with_report(model, silent, against=[deaf], resamples=20)
+    assert "intents" not in evaluate_with_report(model, asked, against=[deaf], resamples=20).content["against"][0]
+    assert report.evaluation.joint is not None
 
 
 def test_bad_input_is_refused(trained_folder: Any, options: dict[str, Any], tmp_path: Path) -> None:

@@ -9,7 +9,9 @@ from affekt.cli.output import Output, OutputOptions
 from affekt.cli.wording import count, interval, split_commas, table
 
 if TYPE_CHECKING:
+    from affekt.metrics import Interval
     from affekt.training import Evaluation
+    from affekt.training.intent_scores import IntentEvaluation
 
 __all__ = ["evaluate"]
 
@@ -151,29 +153,23 @@ def _lines(found: "Evaluation", content: dict[str, Any], out: Path | None) -> li
             f"intent      UAR {interval(found.intents.uar)}, chance {100 * found.intents.chance_uar:.1f} %, on "
             f"{found.intents.utterances} utterances"
         )
+        some = some or found.intents.uar
+    lines += _joint_lines(found)
     for name, one in found.attributes.items():
         if one is None:
             lines.append(f"{name:<11} not rated in this corpus")
             continue
         some = some or one.mae
-        ccc = "undefined" if one.ccc is None else f"{one.ccc.estimate:.3f} [{one.ccc.low:.3f}, {one.ccc.high:.3f}]"
+        ccc = "undefined" if one.ccc is None else _number(one.ccc)
         lines.append(
             f"{name:<11} CCC {ccc}, mean absolute error {one.mae.estimate:.3f} on {one.scale[0]:g} to {one.scale[1]:g}"
         )
     if some is not None:
         lines.append(f"intervals   {100 * some.level:.0f} %, resampled by {some.unit}")
     if found.confusion:
-        rows = [
-            [
-                name,
-                _percent(found.recalls[name]),
-                _percent(found.precisions[name]),
-                _percent(found.f1[name]),
-                str(sum(row)),
-            ]
-            for name, row in zip(found.classes, found.confusion, strict=True)
-        ]
-        lines += ["", *table(["emotion", "recall", "precision", "F1", "utterances"], rows)]
+        lines += ["", *_class_lines("emotion", found)]
+    if found.intents is not None:
+        lines += ["", *_class_lines("intent", found.intents)]
     for column, groups in content.get("groups", {}).items():
         lines += ["", *_group_lines(column, groups)]
     if content["against"]:
@@ -181,6 +177,37 @@ def _lines(found: "Evaluation", content: dict[str, Any], out: Path | None) -> li
     if out is not None:
         lines += ["", f"report      {out / 'report.html'}"]
     return lines
+
+
+def _joint_lines(found: "Evaluation") -> list[str]:
+    """Emotion and intent together; none where no utterance has both."""
+    both = found.joint
+    if both is None:
+        return []
+    lines = [
+        f"joint       JRBM weighted {_number(both.jrbm_weighted)}, micro {_number(both.jrbm_micro)}, always the most "
+        f"frequent {both.chance_weighted:.3f}, {both.chance_micro:.3f}"
+    ]
+    if found.intents is None or both.utterances < max(found.utterances - found.unlabelled, found.intents.utterances):
+        lines.append(
+            f"            on {both.utterances} utterances with both; UAR there: emotion {interval(both.emotion_uar)}, "
+            f"intent {interval(both.intent_uar)}"
+        )
+    return lines
+
+
+def _number(score: "Interval") -> str:
+    """A score and its interval, from 0 to 1."""
+    return f"{score.estimate:.3f} [{score.low:.3f}, {score.high:.3f}]"
+
+
+def _class_lines(noun: str, found: "Evaluation | IntentEvaluation") -> list[str]:
+    """A table of emotions or of intents."""
+    rows = [
+        [name, _percent(found.recalls[name]), _percent(found.precisions[name]), _percent(found.f1[name]), str(sum(row))]
+        for name, row in zip(found.recalls, found.confusion, strict=True)
+    ]
+    return table([noun, "recall", "precision", "F1", "utterances"], rows)
 
 
 def _percent(share: float | None) -> str:
@@ -234,4 +261,24 @@ def _against_lines(against: list[dict[str, Any]]) -> list[str]:
     return [
         *table(["other model", name, "this minus it", "p", "p (Holm)"], rows),
         f"p from swapping the models by {unit}",
+        *_against_intent_lines(against),
     ]
+
+
+def _against_intent_lines(against: list[dict[str, Any]]) -> list[str]:
+    """A table of other models' intents; none where they tell none."""
+    rows = []
+    for entry in against:
+        if "intents" in entry:
+            told, both = entry["intents"], entry.get("joint", {})
+            rows.append(
+                [
+                    entry["name"],
+                    _span(told["uar"]),
+                    _span(told["difference"]),
+                    _span(both.get("jrbm_weighted"), 1.0, 3),
+                    _span(both.get("difference_weighted"), 1.0, 3),
+                ]
+            )
+    head = ["other model", "intents, UAR, %", "this minus it", "JRBM, weighted", "this minus it"]
+    return ["", *table(head, rows)] if rows else []

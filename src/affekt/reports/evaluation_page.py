@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from affekt.reports.evaluation_figures import dot_figure, reliability_figure, speaker_figure
+from affekt.reports.evaluation_intents import intent_measures, intent_rows, joint_rows
 from affekt.reports.figures import PALETTE, Bar
 from affekt.reports.forget_page import number, percent, points, span, tenths
 from affekt.reports.pages import plot, render
@@ -29,6 +30,7 @@ def evaluation_page(content: Mapping[str, Any]) -> str:
     emotions = content["uar"] is not None
     groups = content.get("groups", {})
     bars = _class_bars(content) if emotions else []
+    intents = _as_classes(content)
     speakers = groups.get("speaker")
     return render(
         "evaluation.html",
@@ -45,6 +47,10 @@ def evaluation_page(content: Mapping[str, Any]) -> str:
         else None,
         class_rows=_class_rows(content) if emotions else [],
         confusion=_confusion(content) if emotions else None,
+        intents=intents,
+        intent_rows=_class_rows(intents) if intents else [],
+        intent_confusion=_confusion(intents) if intents else None,
+        joint=joint_rows(content),
         speakers_plot=_speakers_plot(content, speakers) if speakers else None,
         groups=[_group(name, found, content) for name, found in groups.items()],
         reliability=_reliability(content),
@@ -53,6 +59,7 @@ def evaluation_page(content: Mapping[str, Any]) -> str:
         raters=_raters(content),
         several=_several(content),
         against=[_against(entry) for entry in content["against"]],
+        against_intents=intent_rows(content),
         sides=[
             {"words": words, "count": content["trained_on"]["recordings"][side]}
             for side, words in _SIDES.items()
@@ -73,25 +80,45 @@ def _interval(found: Mapping[str, Any] | None, write: Any) -> dict[str, str]:
 def _headline(content: Mapping[str, Any]) -> str:
     if content["uar"] is not None:
         found, chance = percent(content["uar"]["estimate"]), percent(content["chance_uar"])
-        return f"{found} of emotions recognised, where guessing gives {chance}"
+        return f"{found} of emotions recognised, where guessing gives {chance}{_intents_too(content)}"
     scores = [
         f"{name} {number(found['ccc']['estimate'])}"
         for name, found in content.get("attributes", {}).items()
         if found is not None and found["ccc"] is not None
     ]
-    return f"Agreement with the raters (CCC): {', '.join(scores)}" if scores else "Errors of the estimated attributes"
+    if scores:
+        return f"Agreement with the raters (CCC): {', '.join(scores)}"
+    told = _intents_too(content).removeprefix("; ").replace("intents,", "intents recognised,")
+    return told or "Errors of the estimated attributes"
+
+
+def _intents_too(content: Mapping[str, Any]) -> str:
+    """How many intents are recognised, as the end of a sentence; empty where there are none."""
+    found = content.get("intents")
+    if found is None:
+        return ""
+    return f"; {percent(found['uar']['estimate'])} of intents, where guessing gives {percent(found['chance_uar'])}"
+
+
+def _as_classes(content: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The scores of intents under the names that those of emotions have."""
+    found = content.get("intents")
+    return None if found is None else {**found, "classes": list(found["recalls"])}
 
 
 def _lead(content: Mapping[str, Any]) -> str:
     who = f"{content['speakers']} speakers" if content["speakers"] else "speakers that are not named"
     text = f"Scored on {content['utterances']} recordings of {who}"
-    if content["uar"] is None:
-        return text + "; 1 would be full agreement with the raters, 0 is none."
     found = content["uar"]
+    rated = any(one is not None for one in content.get("attributes", {}).values())
+    if found is None and (rated or content.get("intents") is None):
+        return text + "; 1 would be full agreement with the raters, 0 is none."
+    of = "" if found is not None else " of intents"
+    found = found or content["intents"]["uar"]
     few = content["speakers"] and content["speakers"] < 10
     end = " With so few speakers this interval is too short: do not rely on its width." if few else ""
     return (
-        text + f". The unweighted average recall is {tenths(found['estimate'])}; other recordings of as many such "
+        text + f". The unweighted average recall{of} is {tenths(found['estimate'])}; other recordings of as many such "
         f"speakers would mostly give {span(found['low'], found['high'], tenths)} (95 % interval, resampled by "
         f"{found['unit'].partition(' (')[0]}).{end}"
     )
@@ -117,6 +144,11 @@ def _scored(content: Mapping[str, Any]) -> list[str]:
             found.append(f"{what} was left out ({count} recordings of the corpus).")
     if content.get("unlabelled"):
         found.append(f"{content['unlabelled']} recordings have no emotion and are in no score of emotions.")
+    told = content.get("intents")
+    if told is not None and told["without"]:
+        found.append(
+            f"{told['without']} recordings have no intent that the model tells and are in no score of intents."
+        )
     if corpus["licence"]:
         found.append(f"Licence of the recordings: {corpus['licence']}.")
     return found
@@ -136,6 +168,7 @@ def _measures(content: Mapping[str, Any]) -> list[dict[str, Any]]:
             {"name": f"Loss, nats (ln {size} for no idea)", "value": number(content["loss"]), "interval": "",
              "chance": ""},
         ]  # fmt: skip
+    rows += intent_measures(content)
     for name, found in content.get("attributes", {}).items():
         if found is None:
             rows.append(

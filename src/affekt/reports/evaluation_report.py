@@ -14,9 +14,11 @@ from affekt.errors import DataError
 from affekt.files import check_new_folder, new_folder, write_json, write_text
 from affekt.metrics import bootstrap_difference, fit_temperature, holm, mcnemar, permutation_test, score_calibration
 from affekt.models import EmotionModel, tensor_digest
+from affekt.reports.evaluation_intents import compare_intents, only_intents, require_same_intents
 from affekt.reports.evaluation_page import evaluation_page
 from affekt.training import Evaluation, FeatureStore, Progress, exposure, predict_heads, run_record, score_heads
 from affekt.training.head_scores import first_rated, speaker_clusters
+from affekt.training.intent_scores import indices_of
 from affekt.training.predict import PredictedHeads
 from affekt.types import IntArray, PathLike
 
@@ -110,7 +112,7 @@ def evaluate_with_report(
     scored = _Scored(corpus.select(rows), rows)
     _require_two_emotions(loaded, scored.corpus)
     tell("scoring", 1, steps)
-    chosen = _groups(scored.corpus, groups, report=out is not None)
+    chosen = _groups(loaded, scored.corpus, groups, report=out is not None)
     heads = predict_heads(loaded, FeatureStore(loaded, scored.corpus), np.arange(len(rows)))
     found = score_heads(
         loaded.config, heads, scored.corpus, groups=chosen, resamples=resamples, seed=seed, calibration=True
@@ -219,10 +221,12 @@ def _require_two_emotions(model: EmotionModel, corpus: Corpus) -> None:
         )
 
 
-def _groups(corpus: Corpus, groups: Sequence[str] | None, *, report: bool) -> tuple[str, ...]:
-    """Columns to score by."""
+def _groups(model: EmotionModel, corpus: Corpus, groups: Sequence[str] | None, *, report: bool) -> tuple[str, ...]:
+    """Columns to score by; none of itself where the corpus has nothing but intents, which are not scored by group."""
     if groups is not None:
         return tuple(dict.fromkeys(groups))
+    if only_intents(model.config, corpus):
+        return ()
     several = [name for name in ("speaker", "sex", "language") if corpus.table[name].drop_nulls().n_unique() > 1]
     return tuple(several) if report else ()
 
@@ -295,10 +299,13 @@ def _compare(
 ) -> dict[str, Any]:
     """Another model on the same utterances: its scores, and the paired difference."""
     corpus = scored.corpus
+    if only_intents(model.config, corpus):
+        require_same_intents(model.config, other.config, path)
     theirs = predict_heads(other, FeatureStore(other, corpus), np.arange(len(corpus)))
     found = score_heads(other.config, theirs, corpus, resamples=resamples, seed=seed)
     speakers = corpus.table["speaker"].to_list()
     test: Any = None
+    size = len(model.classes)
     rows: IntArray
     truth: npt.NDArray[Any]
     first: npt.NDArray[Any]
@@ -310,6 +317,13 @@ def _compare(
         first, second = heads.logits[rows].argmax(1), theirs.logits[rows].argmax(1)
         test = asdict(mcnemar(truth, first, second))
         score = found.uar
+    elif found.intents is not None and only_intents(model.config, corpus):
+        statistic, size = "uar", len(model.config.intents)
+        labels = indices_of(corpus, "intent", model.config.intents)
+        rows = np.flatnonzero(labels >= 0)
+        truth, first, second = labels[rows], heads.intents[rows].argmax(1), theirs.intents[rows].argmax(1)
+        test = asdict(mcnemar(truth, first, second))
+        score = found.intents.uar
     else:
         name, one = next((name, one) for name, one in found.attributes.items() if one is not None)
         if one.ccc is None:
@@ -321,10 +335,13 @@ def _compare(
         rows, truth, first = first_rated(model.config, corpus, heads.attributes, found.attributes)
         second = first_rated(other.config, corpus, theirs.attributes, found.attributes)[2]
     chosen: dict[str, Any] = {
-        "n_classes": len(model.classes) or None,
+        "n_classes": size or None,
         "clusters": speaker_clusters([speakers[row] for row in rows]),
         "seed": seed,
     }
+    more: dict[str, Any] = {}
+    if other.config.intents == model.config.intents:
+        more = compare_intents(model.config, found, heads, theirs, corpus, resamples=resamples, seed=seed)
     difference = bootstrap_difference(statistic, truth, first, second, resamples=resamples, **chosen)  # type: ignore[arg-type]
     swapped = permutation_test(statistic, truth, first, second, **chosen)  # type: ignore[arg-type]
     met = exposure(other, corpus)
@@ -336,6 +353,7 @@ def _compare(
         "difference": asdict(difference),
         "permutation": asdict(swapped),
         "mcnemar": test,
+        **more,
         "trained_on": {"known": met.recorded, "recordings": met.counts()},
     }
 

@@ -1,4 +1,4 @@
-"""A model over a corpus, scored with intervals: emotions, attributes, several labels, raters, groups, calibration."""
+"""A model over a corpus, scored with intervals: emotions, attributes, intents, raters, groups, calibration."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -27,16 +27,16 @@ from affekt.training.exposure import exposure
 from affekt.training.features import FeatureStore
 from affekt.training.head_scores import (
     AttributeEvaluation,
-    IntentEvaluation,
     MultiLabelEvaluation,
     RaterEvaluation,
+    by_class,
     first_rated,
     score_attribute,
-    score_intents,
     score_raters,
     score_several,
     speaker_clusters,
 )
+from affekt.training.intent_scores import IntentEvaluation, JointEvaluation, score_intents, score_joint
 from affekt.training.predict import PredictedHeads, predict_heads
 from affekt.types import FloatArray, IntArray
 
@@ -87,6 +87,8 @@ class Evaluation:
     raters: RaterEvaluation | None = None
     intents: IntentEvaluation | None = None
     """None for a model that tells none, and where the corpus has none of them."""
+    joint: JointEvaluation | None = None
+    """Emotion and intent together; None unless the model tells both and some utterance has both."""
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values; speakers are numbered from the lowest score up, not named."""
@@ -94,7 +96,7 @@ class Evaluation:
         if "speaker" in found["groups"]:
             _number(found["groups"]["speaker"])
         # what a plain classifier has not is left out, as it was before there was any of it
-        for name in ("calibration", "groups", "attributes", "multi_label", "raters", "intents", "unlabelled"):
+        for name in ("calibration", "groups", "attributes", "multi_label", "raters", "intents", "joint", "unlabelled"):
             if not found[name]:
                 del found[name]
         return found
@@ -144,10 +146,10 @@ def score_logits(
         uar=interval("uar"),
         macro_f1=interval("macro_f1"),
         loss=float(cross_entropy(logits, labels).mean()),
-        recalls=_by_class(classes, recalls(labels, prediction, n_classes=size)),
+        recalls=by_class(classes, recalls(labels, prediction, n_classes=size)),
         confusion=confusion(labels, prediction, n_classes=size).tolist(),
         chance_uar=1.0 / len(np.unique(labels)),
-        precisions=_by_class(classes, precisions(labels, prediction, n_classes=size)),
+        precisions=by_class(classes, precisions(labels, prediction, n_classes=size)),
         f1=dict(zip(classes, f1_scores(labels, prediction, n_classes=size).tolist(), strict=True)),
         calibration=score_calibration(logits, labels, clusters=clusters, resamples=resamples, seed=seed)
         if calibration
@@ -251,6 +253,7 @@ def score_heads(
         "attributes": attributes,
         "multi_label": several,
         "intents": intents,
+        "joint": score_joint(config, corpus, heads, resamples=resamples, seed=seed),
         "raters": score_raters(config, corpus, heads.logits, labelled, labels, resamples=resamples, seed=seed),
     }
     if found is not None:
@@ -325,11 +328,6 @@ def rows_of_side(model: EmotionModel, corpus: Corpus, side: str) -> IntArray:
             "by affekt was expected; use --split all."
         )
     return exposure(model, corpus).rows(side)
-
-
-def _by_class(classes: tuple[str, ...], values: FloatArray) -> dict[str, float | None]:
-    """Values by name; NaN is None."""
-    return {name: None if np.isnan(value) else float(value) for name, value in zip(classes, values, strict=True)}
 
 
 def _labelled(corpus: Corpus, *, partly: bool) -> IntArray:

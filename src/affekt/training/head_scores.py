@@ -17,7 +17,6 @@ from affekt.metrics import (
     decide_labels,
     multi_label_counts,
     probabilities,
-    recalls,
     score_multi_label,
 )
 from affekt.models import ModelConfig
@@ -25,12 +24,11 @@ from affekt.types import FloatArray, IntArray
 
 __all__ = [
     "AttributeEvaluation",
-    "IntentEvaluation",
     "MultiLabelEvaluation",
     "RaterEvaluation",
+    "by_class",
     "first_rated",
     "score_attribute",
-    "score_intents",
     "score_raters",
     "score_several",
     "speaker_clusters",
@@ -52,20 +50,6 @@ class AttributeEvaluation:
     pcc: Interval | None
     mae: Interval
     rmse: Interval
-
-
-@dataclass(frozen=True, kw_only=True)
-class IntentEvaluation:
-    """Intents, over the utterances that have one of the model's."""
-
-    utterances: int
-    accuracy: Interval
-    uar: Interval
-    macro_f1: Interval
-    chance_uar: float
-    """UAR of guessing among the intents that occur."""
-    recalls: dict[str, float | None]
-    """Recall of each intent; None for those that do not occur."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +87,11 @@ def speaker_clusters(speakers: Sequence[str | None] | None) -> Clusters:
     return np.asarray(speakers)
 
 
+def by_class(names: Sequence[str], values: FloatArray) -> dict[str, float | None]:
+    """Values by name; NaN is None."""
+    return {name: None if np.isnan(value) else float(value) for name, value in zip(names, values, strict=True)}
+
+
 def _native(config: ModelConfig, corpus: Corpus, estimates: FloatArray) -> FloatArray:
     """Estimates on the raters' scale."""
     low, high = corpus.scale or config.attribute_range
@@ -132,43 +121,6 @@ def score_attribute(
         pcc=interval("pcc") if varies else None,
         mae=interval("mae"),
         rmse=interval("rmse"),
-    )
-
-
-def score_intents(
-    config: ModelConfig, corpus: Corpus, logits: FloatArray, *, resamples: int, seed: int
-) -> IntentEvaluation | None:
-    """Intents; None for a model that tells none and where no utterance has one of them."""
-    index = {name: position for position, name in enumerate(config.intents)}
-    labels = np.array([index.get(name or "", -1) for name in corpus.table["intent"]], np.int64)
-    rows = np.flatnonzero(labels >= 0)
-    if not len(rows):
-        return None
-    speakers = corpus.table["speaker"].to_list()
-    clusters = speaker_clusters([speakers[row] for row in rows])
-    truth, prediction, size = labels[rows], logits[rows].argmax(1), len(config.intents)
-
-    def interval(score: str) -> Interval:
-        return bootstrap(
-            score,  # type: ignore[arg-type]
-            truth,
-            prediction,
-            n_classes=size,
-            clusters=clusters,
-            resamples=resamples,
-            seed=seed,
-        )
-
-    shares = recalls(truth, prediction, n_classes=size)
-    return IntentEvaluation(
-        utterances=len(rows),
-        accuracy=interval("accuracy"),
-        uar=interval("uar"),
-        macro_f1=interval("macro_f1"),
-        chance_uar=1.0 / len(np.unique(truth)),
-        recalls={
-            name: None if np.isnan(share) else float(share) for name, share in zip(config.intents, shares, strict=True)
-        },
     )
 
 
