@@ -23,7 +23,7 @@ from affekt.corpora.text_corpus import samples_of, text_of
 from affekt.encoders import read_lexicon
 from affekt.encoders.text_augmentation import AffectiveNeighbours, TextAugmentation
 from affekt.errors import ConfigError, DataError
-from affekt.models import EmotionModel, LogmelCnn, TextNetwork
+from affekt.models import EmotionModel, LogmelCnn
 from affekt.training import FeatureStore
 from affekt.types import IntArray, Waveform
 
@@ -188,7 +188,7 @@ def _views_of(store: FeatureStore, config: ViewConfig) -> list[_ChangedStore]:
 
 
 def _change(model: EmotionModel, config: ViewConfig) -> Change:
-    if isinstance(model.network, TextNetwork):
+    if model.reads == "text":
         neighbours = AffectiveNeighbours(read_lexicon(config.lexicon)) if config.lexicon else None
         return lambda samples, generator: samples_of(
             config.text.apply(text_of(samples), generator, neighbours=neighbours)
