@@ -1,6 +1,7 @@
 """What is trained, saved, loaded and forgotten.
 
-- :class:`EmotionModel`, :class:`ModelConfig`, :data:`FAMILIES`: a recogniser and its directory format
+- :class:`EmotionModel`, :class:`ModelConfig`: a recogniser and its directory format
+- :data:`FAMILIES`, :func:`find_family`, :class:`Family`: which families there are, and what each is built from
 - :class:`ErasureRecord`, :class:`MeanLoss`: what training leaves beside a model for later deletions
 - :class:`LogmelCnn`, :class:`Emo18`, :class:`Zhao19`: the three networks without pretraining
 - :class:`EncoderNetwork`: a pretrained encoder with a head
