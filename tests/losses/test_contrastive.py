@@ -120,6 +120,81 @@ def test_supervised_contrastive_is_its_formula_and_clip_where_every_item_is_its_
     assert alone.item() == pytest.approx(clip_loss(scores).item(), abs=1e-12)
 
 
+def more(seed: int, rows: int, columns: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Similarities of rows to more columns, and places of both on a coarse grid."""
+    audio, _, places = draw(seed, rows)
+    _, text, others = draw(seed + 1000, columns)
+    return similarities(audio, text, temperature=0.2), places, others
+
+
+@pytest.mark.parametrize("norm", ["l1", "l2"])
+@pytest.mark.parametrize(("rows", "columns"), [(5, 9), (9, 5), (1, 4), (4, 1)])
+def test_rank_n_contrast_needs_no_pairs(rows: int, columns: int, norm: Any) -> None:
+    scores, here, there = more(7, rows, columns)
+    distances = label_distances(here, there, norm=norm)
+    expected = (written_out(scores, distances) + written_out(scores.T, distances.T)) / 2
+    assert cross_modal_rank_n_contrast(scores, distances).item() == pytest.approx(expected, abs=1e-10)
+
+
+def supervised_written_out(scores: Tensor, rows: list[int], columns: list[int]) -> float:
+    """One direction, as its formula says; rows without a column of their class are left out."""
+    terms = []
+    for i, own in enumerate(rows):
+        right = [j for j, other in enumerate(columns) if other == own]
+        if right:
+            whole = np.log(sum(np.exp(float(score)) for score in scores[i]))
+            terms.append(np.mean([whole - float(scores[i, j]) for j in right]))
+    return float(np.mean(terms))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_supervised_contrastive_takes_classes_of_both_sides(seed: int) -> None:
+    scores, _, _ = more(seed, 5, 9)
+    rows, columns = [0, 0, 1, 4, 2], [0, 0, 1, 2, 2, 3, 1, 3, 0]  # 4 has no column, 3 has no row
+    found = cross_modal_supervised_contrastive(scores, torch.tensor(rows), torch.tensor(columns))
+    expected = supervised_written_out(scores, rows, columns) + supervised_written_out(scores.T, columns, rows)
+    assert found.item() == pytest.approx(expected / 2, abs=1e-10)
+
+
+def test_further_columns_are_wrong_answers_of_every_row_in_the_clip_loss() -> None:
+    scores, _, _ = more(8, 5, 9)
+    rows = [np.log(sum(np.exp(float(score)) for score in scores[i])) - float(scores[i, i]) for i in range(5)]
+    pairs = scores[:, :5]
+    columns = [np.log(sum(np.exp(float(score)) for score in pairs[:, j])) - float(pairs[j, j]) for j in range(5)]
+    expected = (np.mean(rows) + np.mean(columns)) / 2
+    assert clip_loss(scores).item() == pytest.approx(expected, abs=1e-12)
+    assert clip_loss(scores).item() > clip_loss(pairs).item()
+
+
+def test_columns_that_nothing_is_near_change_no_pair() -> None:
+    scores, _, _ = more(9, 5, 5)
+    labels = torch.tensor([0, 1, 1, 2, 0])
+    far = torch.full((5, 3), -1e4, dtype=torch.float64)
+    wide = torch.cat([scores, far], dim=1)
+    assert clip_loss(wide).item() == pytest.approx(clip_loss(scores).item(), abs=1e-12)
+    found = cross_modal_supervised_contrastive(wide, labels, torch.cat([labels, torch.tensor([5, 5, 6])]))
+    assert found.item() == pytest.approx(cross_modal_supervised_contrastive(scores, labels).item(), abs=1e-12)
+    none = cross_modal_supervised_contrastive(scores, labels, torch.cat([labels, labels[:0]]))
+    assert none.item() == cross_modal_supervised_contrastive(scores, labels).item()
+
+
+@pytest.mark.parametrize("columns", [0, 3])
+def test_sentences_in_another_order_are_the_same_loss(columns: int) -> None:
+    scores, here, there = more(10, 5, 5 + columns)
+    order = torch.cat([torch.arange(5), 5 + torch.as_tensor(np.random.default_rng(0).permutation(columns))])
+    rows, classes = (here[:, 0] * 4).long(), (there[:, 0] * 4).long()
+    classes[0] = rows[0]
+
+    def losses(kept: Tensor) -> list[float]:
+        return [
+            cross_modal_rank_n_contrast(scores[:, kept], label_distances(here, there[kept])).item(),
+            clip_loss(scores[:, kept]).item(),
+            cross_modal_supervised_contrastive(scores[:, kept], rows, classes[kept]).item(),
+        ]
+
+    assert losses(order) == pytest.approx(losses(torch.arange(5 + columns)), abs=1e-12)
+
+
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 10_000), size=st.integers(2, 12))
 def test_the_order_of_the_items_does_not_matter(seed: int, size: int) -> None:
@@ -167,15 +242,16 @@ def test_gradients_are_those_of_finite_differences(similarity: Any) -> None:
     audio, text, places = draw(5, 5)
     audio.requires_grad_(True)
     text.requires_grad_(True)
-    distances = label_distances(places)
+    distances, labels = label_distances(places), (places[:, 0] * 4).long()
 
     def between(a: Tensor, t: Tensor) -> Tensor:
+        rows = len(a)
         scores = similarities(a, t, temperature=0.3, similarity=similarity)
-        labels = (places[:, 0] * 4).long()
-        others = clip_loss(scores) + cross_modal_supervised_contrastive(scores, labels)
-        return cross_modal_rank_n_contrast(scores, distances) + others
+        others = clip_loss(scores) + cross_modal_supervised_contrastive(scores, labels[:rows], labels)
+        return cross_modal_rank_n_contrast(scores, distances[:rows]) + others
 
     assert torch.autograd.gradcheck(between, (audio, text))
+    assert torch.autograd.gradcheck(between, (audio[:3].detach().requires_grad_(), text))
     assert torch.autograd.gradcheck(lambda a: rank_n_contrast(a, places, similarity=similarity), (audio,))
 
 
@@ -200,8 +276,18 @@ def test_large_similarities_and_equal_embeddings_stay_finite() -> None:
         (lambda: label_distances(PLACES, norm="l3"), ConfigError, "norm is 'l3'"),  # type: ignore
         (lambda: rank_n_contrast_terms(AUDIO, PLACES[:2]), ShapeError, r"\(3, 2\) and \(2, 2\)"),
         (lambda: rank_n_contrast(AUDIO[:1], PLACES[:1]), ShapeError, "1 and 1 items"),
-        (lambda: clip_loss(AUDIO), ShapeError, r"\(3, 2\); \(N, N\)"),
-        (lambda: cross_modal_supervised_contrastive(AUDIO, torch.arange(3)), ShapeError, r"\(N, N\) and \(N,\)"),
+        (lambda: cross_modal_rank_n_contrast(AUDIO.T, PLACES[:2]), ShapeError, r"\(2, 3\) and \(2, 2\)"),
+        (lambda: clip_loss(AUDIO), ShapeError, r"\(3, 2\); \(N, M\) with M >= N"),
+        (
+            lambda: cross_modal_supervised_contrastive(AUDIO, torch.arange(3)),
+            ShapeError,
+            r"\(3, 2\), \(3,\) and \(3,\)",
+        ),
+        (
+            lambda: cross_modal_supervised_contrastive(AUDIO, torch.arange(3), torch.tensor([3, 4])),
+            ConfigError,
+            "no class of 3 rows is that of one of 2 columns",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused(call: Any, kind: type[Exception], message: str) -> None:

@@ -139,15 +139,20 @@ def rank_n_contrast(
 
 
 def cross_modal_rank_n_contrast(scores: Tensor, distances: Tensor) -> Tensor:
-    """Rank-N-Contrast between two kinds, the mean of both directions; item i of one belongs to item i of the other.
+    """Rank-N-Contrast between two kinds, the mean of both directions; only labels are needed, no pairs.
 
-    The terms of j = i alone are :func:`clip_loss`, so its positive pairs are all in here.
+    Where item i of one kind belongs to item i of the other, the terms of j = i alone are :func:`clip_loss`, so its
+    positive pairs are all in here. Columns that belong to no row, such as sentences that nobody spoke, are candidates
+    of every row and anchors of their own: each direction is the mean over all N M pairs.
 
     Args:
-        scores: similarities over temperature, (N, N): rows are audio, columns text.
-        distances: of the labels, (N, N); 0 on the diagonal.
+        scores: similarities over temperature, (N, M): rows are audio, columns text.
+        distances: of the labels of rows and columns, (N, M).
 
-    Source: our reading of arXiv 2505.23732.
+    Raises:
+        ShapeError: the shapes differ.
+
+    Source: our reading of arXiv 2505.23732; items of one kind alone are ours.
     """
     there = rank_n_contrast_terms(scores, distances).mean()
     back = rank_n_contrast_terms(scores.T, distances.T).mean()
@@ -155,41 +160,61 @@ def cross_modal_rank_n_contrast(scores: Tensor, distances: Tensor) -> Tensor:
 
 
 def clip_loss(scores: Tensor) -> Tensor:
-    """Symmetric cross-entropy in which pair i, i is right and every other one wrong: (N, N) -> scalar.
+    """Symmetric cross-entropy in which pair i, i is right and every other one wrong: (N, M) -> scalar.
+
+    Columns beyond the first N belong to no row: they are further wrong answers of every row, and no anchors.
 
     Raises:
-        ShapeError: the matrix is not square.
+        ShapeError: there are fewer columns than rows.
     """
-    if scores.ndim != 2 or scores.shape[0] != scores.shape[1]:
-        raise ShapeError(f"scores have the shape {tuple(scores.shape)}; (N, N) was expected; give pairs.")
+    if scores.ndim != 2 or scores.shape[1] < scores.shape[0]:
+        raise ShapeError(
+            f"scores have the shape {tuple(scores.shape)}; (N, M) with M >= N was expected; give every row its pair."
+        )
     right = scores.diagonal()
-    return 0.5 * ((scores.logsumexp(1) - right).mean() + (scores.logsumexp(0) - right).mean())
+    back = scores[:, : len(scores)].logsumexp(0) - right
+    return 0.5 * ((scores.logsumexp(1) - right).mean() + back.mean())
 
 
-def cross_modal_supervised_contrastive(scores: Tensor, labels: Tensor) -> Tensor:
+def cross_modal_supervised_contrastive(scores: Tensor, labels: Tensor, columns: Tensor | None = None) -> Tensor:
     """Supervised contrastive loss between two kinds, both directions: all pairs of one class are right.
 
-    The mean over the positives stands outside the logarithm. With a class an item this is :func:`clip_loss`.
+    The mean over the positives stands outside the logarithm. With a class an item this is :func:`clip_loss`. An item
+    whose class nothing of the other kind has is no anchor; it stays a wrong answer of all others.
 
     Args:
-        scores: similarities over temperature, (N, N).
-        labels: classes of the items, (N,), such as numbers of bins.
+        scores: similarities over temperature, (N, M).
+        labels: classes of the rows, (N,), such as numbers of bins.
+        columns: classes of the columns, (M,); None: item i of one kind and of the other are of one class.
 
     Raises:
         ShapeError: the shapes do not fit.
+        ConfigError: no row and no column are of one class.
 
     Source: Khosla et al., NeurIPS 2020, L_out; between two kinds, ours.
     """
-    if scores.ndim != 2 or scores.shape != (len(labels), len(labels)):
+    columns = labels if columns is None else columns
+    if scores.ndim != 2 or scores.shape != (len(labels), len(columns)):
         raise ShapeError(
-            f"scores and labels have the shapes {tuple(scores.shape)} and {tuple(labels.shape)}; (N, N) and (N,) were "
-            "expected; give pairs."
+            f"scores and labels have the shapes {tuple(scores.shape)}, {tuple(labels.shape)} and "
+            f"{tuple(columns.shape)}; (N, M), (N,) and (M,) were expected; give every row and column its class."
         )
-    same = (labels.unsqueeze(1) == labels.unsqueeze(0)).to(scores.dtype)
-    weights = same / same.sum(1, keepdim=True)
-    there = -(weights * scores.log_softmax(1)).sum(1).mean()
-    back = -(weights.T * scores.log_softmax(0)).sum(0).mean()
+    same = (labels.unsqueeze(1) == columns.unsqueeze(0)).to(scores.dtype)
+    if not same.any():
+        raise ConfigError(
+            f"no class of {len(labels)} rows is that of one of {len(columns)} columns; one shared class was expected; "
+            "give pairs."
+        )
+    there = _over_positives(scores.log_softmax(1), same)
+    back = _over_positives(scores.log_softmax(0).T, same.T)
     return 0.5 * (there + back)
+
+
+def _over_positives(log_shares: Tensor, same: Tensor) -> Tensor:
+    """Minus the mean logarithm of the positives' shares, over the anchors (rows) that have some."""
+    counts = same.sum(1, keepdim=True)
+    terms = (same.contiguous() / counts.clamp_min(1) * log_shares).sum(1)
+    return -terms[counts.squeeze(1) > 0].mean()
 
 
 def _off_diagonal(features: Tensor, *, temperature: float, similarity: Similarity) -> Tensor:
