@@ -4,19 +4,20 @@ Nothing but the requested recordings is opened here; the rest of the corpus may 
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from affekt import preference, recognition
 from affekt.corpora import Corpus
 from affekt.corpora.table import nearest
 from affekt.errors import ConfigError, DataError
 from affekt.files import read_json
 from affekt.models import SIDES, EmotionModel
-from affekt.training import FeatureStore, TrainConfig, is_held_out, with_classes
+from affekt.training import FeatureStore, TrainConfig, TrainingMethod, is_held_out, with_classes
 from affekt.types import PathLike, Waveform
 from affekt.unlearning import ForgetSet, Retained
 from affekt.unlearning.harness import Scope
@@ -186,7 +187,7 @@ class TrainingRecipe:
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values; :func:`read_training` reads this back under the key ``training``."""
-        return {"config": asdict(self.config), "seed": self.seed}
+        return {"config": self.config.to_json(), "seed": self.seed}
 
 
 def read_training(folder: PathLike) -> TrainingRecipe | None:
@@ -199,9 +200,18 @@ def read_training(folder: PathLike) -> TrainingRecipe | None:
         found = run if run.get("command") == "train" else run["training"]
         known = {field.name for field in fields(TrainConfig)}
         config = {name: value for name, value in found["config"].items() if name in known}
+        if config.get("method") is not None:
+            config["method"] = _training_method(config["method"])
         return TrainingRecipe(config=TrainConfig(**config), seed=int(found["seed"]))
     except (AttributeError, TypeError, KeyError, ValueError):
         return None
+
+
+def _training_method(values: dict[str, Any]) -> TrainingMethod:
+    """The training method that a recipe names, with its settings; lists are tuples."""
+    methods = {**preference.METHODS, **recognition.METHODS}
+    settings = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    return methods[str(settings.pop("name"))](**settings)
 
 
 def retained_data(model: EmotionModel, request: Request, rest: Rest, training: TrainingRecipe | None) -> Retained:
