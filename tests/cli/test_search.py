@@ -1,6 +1,7 @@
 """Training with captions and searching with a sentence, from the command line."""
 
 import csv
+import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import pytest
 import soundfile
 
 from affekt.cli import main
+from affekt.corpora import open_corpus
 from affekt.models import EmotionModel
 
 Affekt = Callable[..., Any]
@@ -175,3 +177,94 @@ def test_a_clip_of_a_longer_file_is_searched(affekt: Affekt, searched: Path, sha
     first, second = sorted(shown["hits"], key=lambda hit: str(hit["utterance"]))
     assert (first["end"], second["start"], second["end"]) == (0.6, 0.6, 1.2)
     assert first["score"] == pytest.approx(second["score"], abs=1e-4)
+
+
+RATED = "text,V,A\n" + "".join(
+    f"sentence {number} of people,{1 + number % 5},{5 - number % 3}\n" for number in range(20)
+)
+
+
+def rated_settings(folder: Path, **changes: str) -> Path:
+    """Training settings with a file of rated sentences beside them."""
+    lines = {"sentences": f'"{(folder / "rated.csv").as_posix()}"', "sentence_scale": "[1, 5]", **changes}
+    more = "".join(f"{name} = {value}\n" for name, value in lines.items() if value)
+    file = folder / "rated.toml"
+    file.write_text(SETTINGS.replace("[method]\n", f"[method]\n{more}"), encoding="utf-8")
+    return file
+
+
+def trained_on(model: Path, corpus: Path, speaker: str) -> bool:
+    """Whether a model learned from the recordings of a speaker."""
+    record = EmotionModel.from_pretrained(model).erasure
+    assert record is not None
+    opened = open_corpus(corpus).with_speakers(speaker)
+    return "train" in {record.side(opened.load(row, sample_rate=16000)) for row in range(len(opened))}
+
+
+def test_sentences_are_noted_and_read_again_when_a_person_is_forgotten(
+    affekt: Affekt, shared: Path, snapshot: Snapshot, tmp_path: Path
+) -> None:
+    (tmp_path / "rated.csv").write_text(RATED, encoding="utf-8")
+    corpus, model = shared / "corpus", tmp_path / "model"
+    words = ["--model", "audio-text", "--method", "rankclap", "--config", rated_settings(tmp_path)]
+    assert affekt("train", corpus, "--out", model, *words).code == 0
+    noted = json.loads((model / "run.json").read_text())["config"]["method"]
+    assert noted["sentences_sha256"] == hashlib.sha256(RATED.encode()).hexdigest()
+
+    def forget(model: Path, speaker: str, out: str) -> Any:
+        return affekt("forget", model, corpus, "--speaker", speaker, "--method", "retrain", "--out", tmp_path / out)
+
+    known = [speaker for speaker in ("00", "01", "02", "03", "04", "05") if trained_on(model, corpus, speaker)]
+    assert forget(model, known[0], "once").code == 0
+    training = json.loads((tmp_path / "once" / "run.json").read_text())["training"]
+    assert training["config"]["method"] == noted
+    assert forget(tmp_path / "once", known[1], "twice").code == 0
+    (tmp_path / "rated.csv").write_text(RATED.replace("people", "others"), encoding="utf-8")
+    before = snapshot(tmp_path)
+    ran = forget(model, known[0], "never")
+    assert ran.code == 2
+    assert "rated.csv are not those that sentences_sha256 names" in ran.err
+    (tmp_path / "rated.csv").unlink()
+    ran = forget(model, known[0], "never")
+    assert ran.code == 2
+    assert "rated.csv cannot be read (No such file or directory)" in ran.err
+    assert set(before) - set(snapshot(tmp_path)) == {"rated.csv"}
+
+
+@pytest.mark.parametrize(
+    ("text", "changes", "message"),
+    [
+        (None, {}, "rated.csv cannot be read (No such file or directory); a CSV file was expected"),
+        ("text,valence\nso,1\n", {}, "have no column of arousal"),
+        ("text,V,A\nso,NaN,1\n", {}, "line 2 of the sentences"),
+        ("text,V,A\nso,7,1\n", {}, "has the valence 7; 1 to 5 was expected"),
+        ("text,V,A\n,1,1\n", {}, "has no text"),
+        ("text,V,A,split\nso,1,1,test\n", {}, "hold no line with train in the column split"),
+        ("text,V,A\n", {}, "hold no line; at least one was expected"),
+        ("\x00", {}, "rated.csv"),
+        (RATED, {"sentence_scale": "[5, 1]"}, "its two ends were expected"),
+        (RATED, {"sentence_scale": "[1, 3, 5]"}, "'method.sentence_scale'"),
+        (RATED, {"sentence_scale": ""}, "sentences is given without sentence_scale"),
+        (RATED, {"sentence_share": "-1"}, "sentence_share is -1"),
+        (RATED, {"sentences_sha256": '"0000"'}, "are not those that sentences_sha256 names"),
+    ],
+)
+def test_bad_sentences_change_nothing(
+    affekt: Affekt,
+    shared: Path,
+    snapshot: Snapshot,
+    tmp_path: Path,
+    text: str | None,
+    changes: dict[str, str],
+    message: str,
+) -> None:
+    if text is not None:
+        (tmp_path / "rated.csv").write_text(text, encoding="utf-8")
+    words = ["--model", "audio-text", "--method", "rankclap", "--config", rated_settings(tmp_path, **changes)]
+    before = snapshot(tmp_path)
+    ran = affekt("train", shared / "corpus", "--out", tmp_path / "model", *words, "--quiet")
+    assert ran.code == 2, ran
+    assert ran.out == ""
+    (sentence,) = ran.err.splitlines()
+    assert message in sentence
+    assert snapshot(tmp_path) == before

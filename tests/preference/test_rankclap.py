@@ -1,5 +1,6 @@
 """A small problem is learned and searched, captions are those that are promised, and a person can be forgotten."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 import torch
 
 from affekt.corpora import Corpus, Split
-from affekt.errors import ConfigError, DataError
+from affekt.errors import CheckpointError, ConfigError, DataError
 from affekt.losses import (
     clip_loss,
     cross_modal_rank_n_contrast,
@@ -29,6 +30,7 @@ from affekt.preference import (
     caption,
     caption_levels,
     embed_recordings,
+    read_sentences,
     search,
 )
 from affekt.preference.captions import caption_count, level_of
@@ -230,9 +232,10 @@ def drawn(method: EmotionRankClap, corpus: Corpus, count: int = 60) -> list[tupl
     found: list[tuple[int, str]] = []
     own = objective._contrast
 
-    def spy(network: Any, audio: Any, texts: list[str], places: Any) -> Any:
-        found.extend(zip(rows.tolist(), texts, strict=True))
-        return own(network, audio, texts, places)
+    def spy(network: Any, audio: Any, texts: list[str], places: Any, further: Any) -> Any:
+        found.extend(zip(rows.tolist(), texts[: len(rows)], strict=True))
+        assert len(texts) == len(rows) + len(further)
+        return own(network, audio, texts, places, further)
 
     objective._contrast = spy
     generator = np.random.default_rng(0)
@@ -257,6 +260,139 @@ def test_captions_say_where_their_recording_lies(tone_corpus: Corpus) -> None:
     share = np.mean(["in one word" in text for _, text in found])
     assert 0.25 < share < 0.75
     assert not any("in one word" in text for _, text in drawn(EmotionRankClap(name_share=0.0), tone_corpus))
+
+
+@pytest.fixture
+def rated(tmp_path: Path) -> Path:
+    """Forty sentences of words that no caption has; the pleasant ones say zork, the active ones plim."""
+    random = np.random.default_rng(5)
+    lines = ["text,V,A"]
+    for number in range(40):
+        valence, arousal = random.integers(1, 6, 2)
+        words = ["zork"] * (valence - 1) + ["plim"] * (arousal - 1) + [f"t{number % 7}"]
+        lines.append(f"{' '.join(words)} n{number},{valence},{arousal}")
+    file = tmp_path / "rated.csv"
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return file
+
+
+def with_sentences(file: Path, **changes: Any) -> EmotionRankClap:
+    return EmotionRankClap(sentences=str(file), sentence_scale=(1.0, 5.0), **changes)
+
+
+@pytest.mark.parametrize("axes", [("valence", "arousal"), ("arousal",)])
+@pytest.mark.parametrize("loss", ["rnc", "supcon", "clip"])
+def test_sentences_are_further_columns_of_the_loss(tone_corpus: Corpus, rated: Path, loss: Any, axes: Any) -> None:
+    rows = [0, 1, 5, 9, 12, 20, 30, 31]
+    method = with_sentences(rated, loss=loss, axes=axes, sentence_share=0.75, name_share=0.0)
+    found, seen = batch_loss(tone_corpus, method, rows)
+    scores = similarities(seen["audio"], seen["text"], temperature=0.1)
+    assert scores.shape == (8, 14)
+    # which sentences were drawn is read from their vectors
+    model = build_model("audio-text", tone_corpus.classes, seed=0, options=OPTIONS).eval()
+    known = read_sentences(rated, scale=(1.0, 5.0))
+    with torch.no_grad():
+        vectors = network(model).embed_text(known.texts)
+    drawn = (seen["text"][8:] @ vectors.T).argmax(1)
+    assert torch.allclose(vectors[drawn], seen["text"][8:], atol=1e-6)
+    assert len(set(drawn.tolist())) == 6
+    columns = [("valence", "arousal").index(axis) for axis in axes]
+    here = seen["places"][:, columns]
+    there = torch.cat([here, torch.as_tensor(known.places)[drawn][:, columns]])
+
+    def bins(places: torch.Tensor) -> torch.Tensor:
+        return torch.tensor([sum(level_of(float(v)) * 5**i for i, v in enumerate(place)) for place in places])
+
+    expected = {
+        "rnc": lambda: cross_modal_rank_n_contrast(scores, label_distances(here, there)),
+        "supcon": lambda: cross_modal_supervised_contrastive(scores, bins(here), bins(there)),
+        "clip": lambda: clip_loss(scores),
+    }[loss]()
+    assert found == pytest.approx(float(expected) + seen["class"], abs=1e-4)
+
+
+def test_every_batch_draws_other_sentences_each_once(tone_corpus: Corpus, rated: Path) -> None:
+    model = build_model("audio-text", tone_corpus.classes, seed=0, options=OPTIONS)
+
+    def draws(share: float, *, seed: int, batches: int = 30) -> list[list[int]]:
+        method = with_sentences(rated, sentence_share=share)
+        config = settings(method=method)
+        targets: Any = method.targets(tone_corpus, model.config, config)
+        objective: Any = method.objective(targets, np.arange(len(tone_corpus)), config, model.config)
+        torch.manual_seed(seed)
+        return [objective._further(targets.sentences, 24) for _ in range(batches)]
+
+    found = draws(0.5, seed=1)
+    assert {len(draw) for draw in found} == {12}
+    assert all(len(set(draw)) == 12 for draw in found)
+    assert {row for draw in found for row in draw} == set(range(40))
+    assert found[0] != found[1]
+    assert found == draws(0.5, seed=1)
+    assert found != draws(0.5, seed=2)
+    assert {len(draw) for draw in draws(0.001, seed=1)} == {1}
+    assert all(sorted(draw) == list(range(40)) for draw in draws(100.0, seed=1, batches=2))
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_words_of_sentences_are_learned(tone_split: Split, rated: Path, swapped: bool) -> None:
+    pleasant, active = ("plim", "zork") if swapped else ("zork", "plim")
+    if swapped:
+        text = rated.read_text(encoding="utf-8")
+        rated.write_text(text.replace("text,V,A", "text,A,V"), encoding="utf-8")
+    method = with_sentences(rated, sentence_share=1.0)
+    heard = train_split(tone_split, family="audio-text", config=settings(method=method), options=OPTIONS, seed=1)
+    corpus = tone_split.train.select(list(heard.fit.trained_rows))
+    for words, emotion in ((f"{pleasant} {active} " * 4, "joy"), (f"{active} " * 4, "anger"), ("t3", "sadness")):
+        assert first(search(heard.model, words, corpus), corpus) == {emotion}, words
+    recognised = evaluate(heard.model, corpus, resamples=20)
+    assert recognised.uar is not None
+    assert recognised.uar.estimate > 0.6
+
+
+def test_the_epoch_is_chosen_without_sentences(tone_split: Split, rated: Path) -> None:
+    model = build_model("audio-text", tone_split.train.classes, seed=0, options=OPTIONS).eval()
+    store = FeatureStore(model, tone_split.dev)
+    losses = []
+    for method in (EmotionRankClap(), with_sentences(rated)):
+        config = settings(method=method)
+        targets = method.targets(tone_split.dev, model.config, config)
+        objective = method.objective(targets, np.arange(len(tone_split.dev)), config, model.config)
+        nothing: Any = None  # the usual heads are not asked
+        with torch.no_grad():
+            losses.append(objective.dev_loss(model, store, targets, nothing))
+    assert losses[0] == losses[1]
+
+
+def test_a_run_with_sentences_that_is_killed_goes_on_with_the_same_ones_alone(
+    tone_split: Split, rated: Path, tmp_path: Path, killed: Callable[[int], Any]
+) -> None:
+    config = settings(epochs=3, method=with_sentences(rated))
+    run: dict[str, Any] = {"family": "audio-text", "options": OPTIONS, "seed": 4}
+    whole = train_split(tone_split, config=config, **run)
+    run["checkpoint"] = tmp_path / "checkpoint"
+    with pytest.raises(KeyboardInterrupt):
+        train_split(tone_split, config=config, progress=killed(5), **run)
+    text = rated.read_text(encoding="utf-8")
+    rated.write_text(text.replace(",5\n", ",4\n"), encoding="utf-8")
+    with pytest.raises(DataError, match="are not those that sentences_sha256 names"):
+        train_split(tone_split, config=config, resume=True, **run)
+    with pytest.raises(CheckpointError, match="belongs to another run"):
+        train_split(tone_split, config=settings(epochs=3, method=with_sentences(rated)), resume=True, **run)
+    rated.write_text(text, encoding="utf-8")
+    resumed = train_split(tone_split, config=config, resume=True, **run)
+    assert tensor_digest(resumed.model) == tensor_digest(whole.model)
+
+
+def test_the_file_of_sentences_is_noted_and_read_again(tone_corpus: Corpus, rated: Path) -> None:
+    method = with_sentences(rated)
+    noted = settings(method=method).to_json()["method"]
+    assert noted["sentences_sha256"] == hashlib.sha256(rated.read_bytes()).hexdigest()
+    model = build_model("audio-text", tone_corpus.classes, seed=0, options=OPTIONS)
+    rated.unlink()
+    with pytest.raises(DataError, match="cannot be read"):
+        method.targets(tone_corpus, model.config, settings(method=method))
+    with pytest.raises(DataError, match="cannot be read"):
+        with_sentences(rated)
 
 
 def test_an_epoch_visits_every_recording_once_in_parts_of_one_size(tone_corpus: Corpus) -> None:
@@ -373,6 +509,11 @@ def test_searches_that_make_no_sense(report: TrainReport, trained: EmotionModel,
         ({"axes": ()}, r"axes are \[\]"),
         ({"axes": ("dominance",)}, "axes are"),
         ({"name_share": 1.5}, "name_share is 1.5"),
+        ({"sentence_share": 0.0}, r"sentence_share is 0\.0; above 0"),
+        ({"sentence_share": float("nan")}, "sentence_share is nan"),
+        ({"sentences": "a.csv"}, "sentences is given without sentence_scale"),
+        ({"sentence_scale": (1.0, 5.0)}, "sentence_scale is given without sentences"),
+        ({"sentences": "a.csv", "sentence_scale": (5.0, 1.0)}, "its two ends were expected"),
     ],
 )
 def test_bad_settings_are_refused(changes: dict[str, Any], message: str) -> None:

@@ -4,6 +4,7 @@
 - :class:`LabelLists`, :class:`PreferenceLists`, :func:`read_preferences`: lists to learn an order from
 - :class:`EmotionRankClap`, :func:`search`, :func:`embed_recordings`: recordings and captions in one space
 - :func:`caption`, :func:`captions`, :func:`axis_prompts`, :func:`caption_levels`: valence and arousal in words
+- :class:`Sentences`, :func:`read_sentences`: sentences that people rated, to train on beside captions
 - :func:`positions_of`, :data:`POSITIONS`, :data:`INTENSITIES`: valence and arousal of categories, by a stated rule
 
 Each method is a :class:`~affekt.training.TrainingMethod`; ``affekt train --method NAME`` uses it.
@@ -16,6 +17,7 @@ from affekt.preference.lists import LabelLists, PreferenceLists, read_preference
 from affekt.preference.positions import INTENSITIES, POSITIONS, positions_from_norms, positions_of
 from affekt.preference.rankclap import EmotionRankClap, SearchHit, embed_recordings, search
 from affekt.preference.ranklist import Ranked, RankList, predict_scores, rank
+from affekt.preference.sentences import Sentences, read_sentences
 from affekt.training import TrainingMethod
 
 __all__ = [
@@ -28,6 +30,7 @@ __all__ = [
     "RankList",
     "Ranked",
     "SearchHit",
+    "Sentences",
     "axis_prompts",
     "caption",
     "caption_levels",
@@ -38,6 +41,7 @@ __all__ = [
     "predict_scores",
     "rank",
     "read_preferences",
+    "read_sentences",
     "search",
 ]
 

@@ -9,9 +9,10 @@ Paper: audio embeddings of a frozen emotion recogniser and text embeddings of a 
 a language model from the attributes; compared with the symmetric cross-entropy of CLAP and with SupCon.
 Reading: everything below is **our reading**: the loss between two kinds (the pair itself is a candidate, both
 directions averaged, the learned temperature of a cosine), the projections, how the retrieval score is computed.
-Deviations: captions come from a bank of phrases, or from a column of the corpus; valence and arousal of corpora that
-have only categories come from a rule; any frozen encoder, words hashed by default; a class is a prompt, and the scale
-of its cosine alone is fitted by cross-entropy, so that the model is a recogniser too.
+Deviations: captions come from a bank of phrases, or from a column of the corpus, and rated sentences without a
+recording may stand beside them; valence and arousal of corpora that have only categories come from a rule; any frozen
+encoder, words hashed by default; a class is a prompt, and the scale of its cosine alone is fitted by cross-entropy, so
+that the model is a recogniser too.
 Reproduces: theirs, on MSP-Podcast, which is not here: tau .616 (valence) and .552 (arousal), MMD .087, Wasserstein
 .065. Ours, on RAVDESS, 5 seeds, not comparable: tau .525 and .625, MMD squared .659, Wasserstein .088. That it orders
 better than CLIP and SupCon held for arousal there and not for valence; that its gap is the smallest did not hold: it is
@@ -40,6 +41,7 @@ from affekt.losses.contrastive import Norm, Similarity
 from affekt.models import AudioTextNetwork, EmotionModel, Heads, ModelConfig
 from affekt.preference.captions import caption, caption_count, level_of
 from affekt.preference.positions import INTENSITIES, POSITIONS, positions_of
+from affekt.preference.sentences import Sentences, read_sentences
 from affekt.training import FeatureStore, Objective, Prepared, TargetBatch, Targets, TrainConfig, TrainingMethod
 from affekt.types import FloatArray, IntArray
 
@@ -93,6 +95,15 @@ class EmotionRankClap(TrainingMethod):
     corpora whose table has no valence and arousal."""
     intensities: dict[str, float] = field(default_factory=dict)
     """Intensity -> share of the way from neutral, beside or instead of ``affekt.preference.INTENSITIES``."""
+    sentences: str = ""
+    """A CSV file with sentences that people rated, see :func:`affekt.preference.read_sentences`: text to train on that
+    has no recording. It is read when the method is made and again whenever a model is trained so."""
+    sentence_scale: tuple[float, float] | None = None
+    """The two ends of their ratings, such as 1 and 5."""
+    sentence_share: float = 0.5
+    """Sentences for each recording of a batch, drawn anew for every batch; at most all there are."""
+    sentences_sha256: str = ""
+    """SHA-256 of that file; filled when the method is made. A file with another one is refused."""
 
     def __post_init__(self) -> None:
         for name, value, known in (
@@ -106,6 +117,19 @@ class EmotionRankClap(TrainingMethod):
             raise ConfigError(f"axes are {list(self.axes)}; valence, arousal or both were expected; correct them.")
         if not 0.0 <= self.name_share <= 1.0:
             raise ConfigError(f"name_share is {self.name_share}; a share from 0 to 1 was expected; change it.")
+        if not 0.0 < self.sentence_share <= 100.0:
+            raise ConfigError(
+                f"sentence_share is {self.sentence_share}; above 0 to 100 sentences a recording was expected; change "
+                "it."
+            )
+        if bool(self.sentences) != (self.sentence_scale is not None):
+            given, missing = ("sentences", "sentence_scale") if self.sentences else ("sentence_scale", "sentences")
+            raise ConfigError(
+                f"{given} is given without {missing}; both were expected, a file and the two ends of its ratings; add "
+                f"{missing}."
+            )
+        if self.sentences and not self.sentences_sha256:
+            object.__setattr__(self, "sentences_sha256", self._read().sha256)
 
     def places(self, corpus: Corpus) -> FloatArray:
         """Valence and arousal of each utterance, (N, 2) in [0, 1], NaN where not known.
@@ -124,12 +148,24 @@ class EmotionRankClap(TrainingMethod):
         """How many captions :meth:`write` gives for one place."""
         return caption_count()
 
+    def _read(self) -> Sentences:
+        """The sentences, none without a file."""
+        if not self.sentences or self.sentence_scale is None:
+            return Sentences(texts=(), places=np.empty((0, 2)), sha256="")
+        found = read_sentences(self.sentences, scale=self.sentence_scale)
+        if self.sentences_sha256 not in ("", found.sha256):
+            raise DataError(
+                f"the sentences {self.sentences} are not those that sentences_sha256 names (got "
+                f"{found.sha256[:8]} and not {self.sentences_sha256[:8]}); the same file was expected; restore it."
+            )
+        return found
+
     def targets(self, corpus: Corpus, model: ModelConfig, config: TrainConfig) -> Targets:
         """Labels, and where each utterance lies; those without a place are not trained on.
 
         Raises:
             ConfigError: the family is another, attributes or intents are to be learned, or there is no such column.
-            DataError: nothing is known of valence and arousal.
+            DataError: nothing is known of valence and arousal, or the sentences are gone or are others.
         """
         if model.family != "audio-text":
             raise ConfigError(
@@ -154,6 +190,7 @@ class EmotionRankClap(TrainingMethod):
             intents=found.intents,
             places=self.places(corpus),
             texts=tuple(texts),
+            sentences=self._read(),
         )
 
     def prepare(
@@ -202,6 +239,8 @@ class _Placed(Targets):
     """Valence and arousal, (N, 2)."""
     texts: tuple[str | None, ...]
     """Captions that the corpus has."""
+    sentences: Sentences
+    """Texts without a recording."""
 
     @property
     def usable(self) -> IntArray:
@@ -210,7 +249,7 @@ class _Placed(Targets):
 
 
 class _Contrast(Objective):
-    """The loss of a batch of recordings against a caption each, and of the scale of the classes' cosines."""
+    """The loss of a batch of recordings against a caption each and further sentences, and of the classes' scale."""
 
     def __init__(
         self, config: TrainConfig, targets: Targets, rows: IntArray, *, model: ModelConfig, method: EmotionRankClap
@@ -222,7 +261,7 @@ class _Contrast(Objective):
         self.network: AudioTextNetwork | None = None
 
     def loss(self, model: EmotionModel, features: Tensor, lengths: Tensor, batch: TargetBatch) -> Tensor:
-        """Captions are drawn from the random numbers of the epoch."""
+        """Captions and sentences are drawn from the random numbers of the epoch."""
         network = self.network = _network(model)
         placed = _placed(self.targets)
         rows = batch.rows.cpu().numpy()
@@ -233,8 +272,11 @@ class _Contrast(Objective):
             _named(self._text(placed, int(row), draw), name) if name and told else self._text(placed, int(row), draw)
             for row, draw, name, told in zip(rows, draws, names, named, strict=True)
         ]
+        sentences = placed.sentences
+        further = self._further(sentences, len(rows))
+        texts += [sentences.texts[i] for i in further]
         audio = network.embed_audio(features, lengths)
-        found = self._contrast(network, audio, texts, placed.places[rows])
+        found = self._contrast(network, audio, texts, placed.places[rows], sentences.places[further])
         known = batch.labels >= 0
         if known.any():
             with torch.no_grad():
@@ -244,7 +286,10 @@ class _Contrast(Objective):
         return found
 
     def dev_loss(self, model: EmotionModel, store: FeatureStore, targets: Targets, heads: Heads) -> float:
-        """The contrast alone, with the same captions in every epoch; of fewer than two recordings, the usual loss."""
+        """The contrast alone, with the same captions in every epoch and without further sentences.
+
+        Of fewer than two recordings, the usual loss.
+        """
         network = _network(model)
         places = self.method.places(store.corpus)
         rows = np.flatnonzero(~np.isnan(places).any(1))
@@ -255,7 +300,7 @@ class _Contrast(Objective):
         total = 0.0
         for part in parts:
             texts = [self.method.write(float(places[i, 0]), float(places[i, 1]), 7 * int(i)) for i in rows[part]]
-            total += len(part) * float(self._contrast(network, audio[part], texts, places[rows[part]]))
+            total += len(part) * float(self._contrast(network, audio[part], texts, places[rows[part]], places[:0]))
         return total / len(rows)
 
     def figures(self) -> dict[str, float]:
@@ -272,21 +317,42 @@ class _Contrast(Objective):
         valence, arousal = map(float, placed.places[row])
         return self.method.write(valence, arousal, draw % self.method.variants())
 
-    def _contrast(self, network: AudioTextNetwork, audio: Tensor, texts: Sequence[str], places: FloatArray) -> Tensor:
+    def _further(self, sentences: Sentences, recordings: int) -> list[int]:
+        """Which sentences go with a batch, each once."""
+        if not len(sentences):
+            return []
+        count = max(1, round(self.method.sentence_share * recordings))
+        return torch.randperm(len(sentences))[:count].tolist()
+
+    def _contrast(
+        self, network: AudioTextNetwork, audio: Tensor, texts: Sequence[str], places: FloatArray, further: FloatArray
+    ) -> Tensor:
+        """Recordings against a caption each and against the sentences that follow.
+
+        Args:
+            network: of the model.
+            audio: embeddings, (N, E).
+            texts: a caption a recording, then M sentences, N + M.
+            places: of recordings and captions, (N, 2).
+            further: of the sentences, (M, 2).
+        """
         new = sorted({text for text in texts if text not in self.features})
         if new:
             self.features.update(zip(new, network.text_features(new), strict=True))
         text = network.embed_features(torch.stack([self.features[t] for t in texts]).to(audio.device))
         method = self.method
-        scores = similarities(audio, text, temperature=network.temperature, similarity=method.similarity)
+        scores = similarities(audio, text, temperature=network.temperature, similarity=method.similarity)  # (N, N + M)
         if method.loss == "clip":
             return clip_loss(scores)
         columns = [_AXES.index(axis) for axis in method.axes]
+        everywhere = np.concatenate([places, further])[:, columns]
         if method.loss == "supcon":
-            levels = [[level_of(float(row[column])) for column in columns] for row in places]
-            bins = np.unique(np.asarray(levels), axis=0, return_inverse=True)[1].reshape(-1)
-            return cross_modal_supervised_contrastive(scores, torch.as_tensor(bins, device=scores.device))
-        distances = label_distances(torch.as_tensor(places[:, columns]), norm=method.distance).to(scores.device)
+            levels = [[level_of(float(value)) for value in row] for row in everywhere]
+            found = np.unique(np.asarray(levels), axis=0, return_inverse=True)[1].reshape(-1)
+            bins = torch.as_tensor(found, device=scores.device)
+            return cross_modal_supervised_contrastive(scores, bins[: len(places)], bins)
+        there, here = torch.as_tensor(places[:, columns]), torch.as_tensor(everywhere)
+        distances = label_distances(there, here, norm=method.distance).to(scores.device)
         return cross_modal_rank_n_contrast(scores, distances)
 
 
