@@ -3,7 +3,9 @@
 One frozen speech encoder, one pair of projections, three losses, trained on captions that are drawn from valence and
 arousal alone (no emotion is named). Speakers of the test side are never trained on, nor was anything chosen on them.
 Learning rate and dropout are chosen for each loss by the mean tau of valence and arousal on the --dev speakers with
---choose, and written into the settings that the other runs read.
+--choose, and written into the settings that the other runs read. Variants with sentences train on the training part of
+EmoBank besides, half a sentence a recording, with the settings of their loss; all variants are asked about sentences of
+its test part, without those whose text is in the training part, too.
 
     python benchmarks/retrieval.py READER FOLDER --encoder DIR --choose --dev 19,20 --out settings.json
     python benchmarks/retrieval.py READER FOLDER --encoder DIR --settings settings.json --dev 19,20 --out results/...
@@ -18,7 +20,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -43,14 +45,62 @@ from affekt.metrics import (
     wasserstein,
 )
 from affekt.models import AudioTextNetwork, EmotionModel
-from affekt.preference import EmotionRankClap, axis_prompts, caption, embed_recordings, positions_from_norms
+from affekt.preference import (
+    EmotionRankClap,
+    axis_prompts,
+    caption,
+    embed_recordings,
+    positions_from_norms,
+    read_sentences,
+)
 from affekt.preference.captions import LEVELS, PHRASINGS, level_of, middle_of
 from affekt.training import FeatureStore, build_model, fit, recipe, run_record
 
 AXES = ("valence", "arousal")
 LEVEL_PLACES = np.array([middle_of(level) for level in range(LEVELS)])
+LOSSES = ("rnc", "supcon", "clip")
 RATES = (1e-3, 3e-3)
 DROPOUTS = (0.2, 0.5)
+EMOBANK_SCALE = (1.0, 5.0)
+PANELS = 3
+"""Variants beside each other in the picture."""
+
+
+class Variant(NamedTuple):
+    """What is compared."""
+
+    loss: str
+    axes: tuple[str, ...] = AXES
+    norms: bool = False
+    sentences: bool = False
+
+    @property
+    def name(self) -> str:
+        axis = "" if self.axes == AXES else f" {self.axes[0]}"
+        return self.loss + axis + "+norms" * self.norms + "+sentences" * self.sentences
+
+
+_VARIANTS = [
+    *(Variant(loss) for loss in LOSSES),
+    *(Variant("rnc", (axis,)) for axis in AXES),
+    Variant("rnc", norms=True),
+    *(Variant(loss, sentences=True) for loss in LOSSES),
+    Variant("rnc", norms=True, sentences=True),
+]
+VARIANTS = {variant.name: variant for variant in _VARIANTS}
+PAIRS = [
+    ("rnc", "supcon"),
+    ("rnc", "clip"),
+    ("supcon", "clip"),
+    ("rnc+norms", "rnc"),
+    ("rnc valence", "rnc"),
+    ("rnc arousal", "rnc"),
+    *((f"{name}+sentences", name) for name in (*LOSSES, "rnc+norms")),
+    ("rnc+sentences", "supcon+sentences"),
+    ("rnc+sentences", "clip+sentences"),
+    ("supcon+sentences", "clip+sentences"),
+]
+"""First and second of each difference."""
 
 
 class Part(FeatureStore):
@@ -67,6 +117,28 @@ class Part(FeatureStore):
         return len(self.items[row])
 
 
+class Written:
+    """Sentences of EmoBank's test part, which no variant is trained on."""
+
+    def __init__(self, file: Path) -> None:
+        import polars as pl
+
+        table = pl.read_csv(file)
+        trained = set(read_sentences(file, scale=EMOBANK_SCALE).texts)
+        mine = table.filter((pl.col("split") == "test") & ~pl.col("text").str.strip_chars().is_in(sorted(trained)))
+        self.texts: list[str] = mine["text"].to_list()
+        assert self.texts
+        assert trained.isdisjoint(text.strip() for text in self.texts)
+        self.ratings = {axis: mine[axis[0].upper()].to_numpy() for axis in AXES}
+        self.documents = mine["id"].str.split("_").list.first().to_numpy()
+
+    def scores(self, model: EmotionModel) -> dict[str, np.ndarray]:
+        """By the text side alone."""
+        with torch.no_grad():
+            vectors = network(model).embed_text(self.texts).numpy()
+        return ordinal(model, vectors, "seen")
+
+
 class Gone(torch.nn.Module):
     """In the place of an encoder that is not needed any more."""
 
@@ -78,7 +150,8 @@ class Remembered:
     """An encoder of texts that encodes each text once, for all copies of a model."""
 
     def __init__(self, texts: Any) -> None:
-        self.texts, self.width, self.known = texts, texts.width, {}
+        self.texts, self.width = texts, texts.width
+        self.known: dict[str, np.ndarray] = {}
 
     def __deepcopy__(self, memo: Any) -> "Remembered":
         return self
@@ -102,14 +175,23 @@ def main() -> int:
     parser.add_argument("--epochs", type=int, default=40)
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--lexicon", default="", help="norms of words: beside the hashed words of a second text side")
-    parser.add_argument("--variants", default="rnc,supcon,clip", help="also rnc+norms, rnc valence, rnc arousal")
+    parser.add_argument("--variants", default="rnc,supcon,clip", help=f"out of {', '.join(VARIANTS)}")
     parser.add_argument("--norms-as-positions", action="store_true", help="places of emotions from --lexicon")
-    parser.add_argument("--emobank", type=Path, help="sentences with valence and arousal, emobank.csv")
+    parser.add_argument(
+        "--emobank", type=Path, help="emobank.csv: sentences to ask about, and for +sentences to train on"
+    )
     parser.add_argument("--also", default="", help="READER=FOLDER of recordings to search with the same models")
     parser.add_argument("--settings", type=Path)
     parser.add_argument("--choose", action="store_true")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
+    for name in options.variants.split(","):
+        if name not in VARIANTS:
+            parser.error(f"unknown variant {name!r}; known are {', '.join(VARIANTS)}")
+        if VARIANTS[name].norms and not options.lexicon:
+            parser.error(f"the variant {name} needs --lexicon")
+        if VARIANTS[name].sentences and options.emobank is None:
+            parser.error(f"the variant {name} needs --emobank")
     torch.set_num_threads(1)
     started = time.perf_counter()
     corpus = READERS[options.reader](options.folder)
@@ -125,7 +207,7 @@ def main() -> int:
         record |= {"grid": bench.choose()}
         record["settings"] = {
             loss: max((row for row in record["grid"] if row["loss"] == loss), key=lambda row: row["tau"])
-            for loss in ("rnc", "supcon", "clip")
+            for loss in LOSSES
         }
         write_json(options.out, run_record("retrieval-settings", **record, seconds=time.perf_counter() - started))
         return 0
@@ -159,8 +241,9 @@ class Bench:
         chosen = {} if options.settings is None else json.loads(options.settings.read_text())["settings"]
         self.settings = {
             loss: {name: chosen[loss][name] for name in ("learning_rate", "dropout")} if loss in chosen else {}
-            for loss in ("rnc", "supcon", "clip")
+            for loss in LOSSES
         }
+        self.written = None if options.emobank is None else Written(options.emobank)
         self.shown: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
 
     def part(self, rows: np.ndarray, store: FeatureStore | None = None) -> Part:
@@ -204,16 +287,23 @@ class Bench:
         self,
         train: np.ndarray,
         dev: np.ndarray,
+        variant: Variant,
         *,
-        loss: str,
-        axes: Sequence[str],
-        lexicon: str,
         seed: int,
         **changes: Any,
     ) -> EmotionModel:
-        settings = {"learning_rate": 1e-3, "dropout": 0.3, **self.settings.get(loss, {}), **changes}
-        model = self.built(lexicon, settings["dropout"], seed)
-        method = EmotionRankClap(loss=loss, axes=tuple(axes), name_share=0.0, positions=self.positions)  # type: ignore
+        settings = {"learning_rate": 1e-3, "dropout": 0.3, **self.settings.get(variant.loss, {}), **changes}
+        model = self.built(self.options.lexicon if variant.norms else "", settings["dropout"], seed)
+        read: dict[str, Any] = {}
+        if variant.sentences:  # the share is the default of the method
+            read = {"sentences": str(self.options.emobank), "sentence_scale": EMOBANK_SCALE}
+        method = EmotionRankClap(
+            loss=variant.loss,  # type: ignore[arg-type]
+            axes=variant.axes,
+            name_share=0.0,
+            positions=self.positions,
+            **read,
+        )
         config = recipe(
             "audio-text",
             epochs=self.options.epochs,
@@ -231,13 +321,13 @@ class Bench:
         dev = np.flatnonzero(np.isin(self.speakers, self.dev))
         train = np.flatnonzero(~np.isin(self.speakers, self.dev))
         rows = []
-        for loss in ("rnc", "supcon", "clip"):
+        for loss in LOSSES:
             for rate in RATES:
                 for dropout in DROPOUTS:
                     found = []
                     for seed in range(min(2, self.options.seeds)):
                         changes = {"learning_rate": rate, "dropout": dropout}
-                        model = self.trained(train, dev, loss=loss, axes=AXES, lexicon="", seed=seed, **changes)
+                        model = self.trained(train, dev, Variant(loss), seed=seed, **changes)
                         scores = ordinal(model, embed_recordings(model, self.part(dev)), "seen")
                         found.append([kendall_tau(self.places[dev, i], scores[axis]) for i, axis in enumerate(AXES)])
                     rows.append(
@@ -249,12 +339,6 @@ class Bench:
     def measure(self) -> Iterator[dict[str, Any]]:
         """All variants on all folds and seeds, one after the other; each time everything that is known by then."""
         options = self.options
-        known: dict[str, tuple[str, Sequence[str], str]] = {
-            loss: (loss, AXES, "") for loss in ("rnc", "supcon", "clip")
-        }
-        known |= {f"rnc {axis}": ("rnc", (axis,), "") for axis in AXES}
-        known |= {"rnc+norms": ("rnc", AXES, options.lexicon)}
-        variants = [known[name] for name in options.variants.split(",")]
         also = None
         if options.also:
             reader, _, folder = options.also.partition("=")
@@ -263,12 +347,9 @@ class Bench:
             whole.fill()
             also = self.part(np.arange(len(other)), whole)
         found: dict[str, dict[str, Any]] = {}
-        pairs = [("rnc", "supcon"), ("rnc", "clip"), ("supcon", "clip"), ("rnc+norms", "rnc")]
-        pairs += [("rnc valence", "rnc"), ("rnc arousal", "rnc")]
         tested = np.concatenate([test for _, _, test in self.folds()])
-        for loss, axes, lexicon in variants:
-            row = self.variant(loss, axes, lexicon, also)
-            found[row["name"]] = row
+        for name in options.variants.split(","):
+            found[name] = self.variant(VARIANTS[name], also)
             yield {
                 "seeds": list(range(options.seeds)),
                 "folds": options.folds,
@@ -277,28 +358,29 @@ class Bench:
                 "settings": self.settings,
                 "epochs": options.epochs,
                 "batch_size": options.batch,
+                "also": options.also.partition("=")[0],
                 "positions": self.positions or "affekt.preference.POSITIONS",
-                "rows": [{name: row[name] for name in row if not name.startswith("_")} for row in found.values()],
+                "sentences": None if self.written is None else len(self.written.texts),
+                "rows": [{key: row[key] for key in row if not key.startswith("_")} for row in found.values()],
                 "differences": [
                     self.difference(found[first], found[second])
-                    for first, second in pairs
+                    for first, second in PAIRS
                     if first in found and second in found
                 ],
             }
 
-    def variant(self, loss: str, axes: Sequence[str], lexicon: str, also: FeatureStore | None) -> dict[str, Any]:
-        """One loss over folds and seeds."""
-        name = loss + ("" if tuple(axes) == AXES else f" {axes[0]}") + ("+norms" if lexicon else "")
+    def variant(self, variant: Variant, also: FeatureStore | None) -> dict[str, Any]:
+        """One variant over folds and seeds."""
         size = len(self.corpus)
         fold_of = np.full(size, -1)
         scores = {p: {axis: np.full((self.options.seeds, size), np.nan) for axis in AXES} for p in PHRASINGS}
         hits = np.full((self.options.seeds, size), np.nan)
         each: list[dict[str, float]] = []
         elsewhere: list[dict[str, float]] = []
-        read: list[dict[str, float]] = []
+        read: list[dict[str, np.ndarray]] = []
         for seed in range(self.options.seeds):
             for number, (train, dev, test) in enumerate(self.folds()):
-                model = self.trained(train, dev, loss=loss, axes=axes, lexicon=lexicon, seed=seed)
+                model = self.trained(train, dev, variant, seed=seed)
                 audio = embed_recordings(model, self.part(test))
                 fold_of[test] = number
                 for phrasing in PHRASINGS:
@@ -309,11 +391,11 @@ class Bench:
                 each.append({"fold": number, "seed": seed, **numbers, **self.gap(model, audio, test)})
                 if also is not None:
                     elsewhere.append(self.elsewhere(model, also))
-                if self.options.emobank is not None:
-                    read.append(sentences(model, self.options.emobank))
-                if seed == 0 and number == 0 and not lexicon and tuple(axes) == AXES:
-                    self.shown[loss] = (audio, captions_of(model), self.places[test])
-            sys.stderr.write(f"{name} seed {seed}: {each[-1]}\n")
+                if self.written is not None:
+                    read.append(self.written.scores(model))
+                if seed == 0 and number == 0 and not variant.norms and variant.axes == AXES:
+                    self.shown[variant.name] = (audio, captions_of(model), self.places[test])
+            sys.stderr.write(f"{variant.name} seed {seed}: {each[-1]}\n")
         rows = np.flatnonzero(fold_of >= 0)
         taus = {
             phrasing: {
@@ -324,10 +406,11 @@ class Bench:
         }
         keys = [key for key in each[0] if key not in ("fold", "seed")]
         result: dict[str, Any] = {
-            "name": name,
-            "loss": loss,
-            "axes": list(axes),
-            "lexicon": bool(lexicon),
+            "name": variant.name,
+            "loss": variant.loss,
+            "axes": list(variant.axes),
+            "lexicon": variant.norms,
+            "sentences": variant.sentences,
             "tau": taus,
             "recall_at_1_audio_to_text": asdict(bootstrap_values(hits[:, rows].mean(0), clusters=self.speakers[rows])),
             "runs": {key: spread([run[key] for run in each]) for key in keys},
@@ -337,8 +420,14 @@ class Bench:
         }
         if elsewhere:
             result["elsewhere"] = {key: spread([run[key] for run in elsewhere]) for key in elsewhere[0]}
-        if read:
-            result["emobank"] = {key: spread([run[key] for run in read]) for key in read[0]}
+        if self.written is not None:
+            result["_read"] = {axis: np.stack([run[axis] for run in read]) for axis in AXES}
+            result["emobank"] = {
+                f"tau_{axis}": asdict(
+                    score_ranking(self.written.ratings[axis], values, clusters=self.written.documents).tau
+                )
+                for axis, values in result["_read"].items()
+            }
         return result
 
     def tau(self, rows: np.ndarray, folds: np.ndarray, values: np.ndarray, axis: int) -> Any:
@@ -355,6 +444,12 @@ class Bench:
                     ranking_difference(
                         self.places[rows, i], one, two, within=first["_folds"][rows], clusters=self.speakers[rows]
                     ).tau
+                )
+        if self.written is not None:
+            for axis, truth in self.written.ratings.items():
+                one, two = (side["_read"][axis] for side in (first, second))
+                found[f"emobank_tau_{axis}"] = asdict(
+                    ranking_difference(truth, one, two, clusters=self.written.documents).tau
                 )
         for key in ("mmd", "wasserstein", "sliced_wasserstein", "recall_at_1_text_to_audio"):
             apart = np.array([a[key] - b[key] for a, b in zip(first["_runs"], second["_runs"], strict=True)])
@@ -409,30 +504,54 @@ class Bench:
         return {f"tau_{axis}": kendall_tau(places[:, i], scores[axis]) for i, axis in enumerate(AXES)}
 
     def picture(self, file: Path) -> None:
-        """The two main axes of the space: recordings of one test fold, and the 25 captions, lines of rising valence."""
+        """The two main axes of the space: recordings of one test fold and the 25 captions, by valence and arousal."""
         import matplotlib
 
         matplotlib.use("svg")
         import matplotlib.pyplot as plt
+        from matplotlib.lines import Line2D
 
         if not self.shown:
             return
-        figure, axes = plt.subplots(1, len(self.shown), figsize=(4.2 * len(self.shown), 4.2), squeeze=False)
-        for (loss, (audio, text, places)), axis in zip(self.shown.items(), axes[0], strict=True):
+        wide = min(PANELS, len(self.shown))
+        rows = len(AXES) * -(-len(self.shown) // PANELS)
+        size = (3.3 * wide + 1.1, 3.3 * rows + 0.6)
+        figure, axes = plt.subplots(rows, wide, figsize=size, squeeze=False, layout="constrained")
+        for panel in axes.flat:
+            panel.set_axis_off()
+        for number, (name, (audio, text, places)) in enumerate(self.shown.items()):
             both = np.concatenate([audio, text])
             _, values, lines = np.linalg.svd(both - both.mean(0), full_matrices=False)
             flat = (both - both.mean(0)) @ lines[:2].T
-            dots = axis.scatter(*flat[: len(audio)].T, c=places[:, 0], s=6, cmap="coolwarm", vmin=0, vmax=1)
+            arousal = np.concatenate([places[:, 1], np.tile(LEVEL_PLACES, LEVELS)])
+            # which way an axis of a decomposition points means nothing: captions go to the right, active goes up
+            flat[:, 0] *= np.sign(flat[len(audio) :, 0].mean() - flat[: len(audio), 0].mean())
+            flat[:, 1] *= np.sign(np.corrcoef(flat[:, 1], arousal)[0, 1])
             grid = flat[len(audio) :].reshape(LEVELS, LEVELS, 2)
-            for level in range(LEVELS):  # one line an arousal, from unpleasant to pleasant
-                axis.plot(*grid[:, level].T, "-", color="black", lw=0.3 + 0.4 * level, alpha=0.7)
-                axis.scatter(*grid[:, level].T, marker="s", s=14, c=LEVEL_PLACES, cmap="coolwarm", edgecolors="black")
-            share = (values[:2] ** 2).sum() / (values**2).sum()
-            axis.set_title(f"{loss} ({100 * share:.0f} % of the variance)")
-            axis.set_xticks([])
-            axis.set_yticks([])
-        figure.colorbar(dots, ax=axes[0].tolist(), label="valence (rule)", shrink=0.8)
-        figure.savefig(file, metadata={"Date": None})
+            shares = (100 * values[:2] ** 2 / (values**2).sum()).round().astype(int)
+            for i, shown in enumerate(AXES):
+                panel = axes[len(AXES) * (number // PANELS) + i, number % PANELS]
+                panel.set_axis_on()
+                panel.set_facecolor("0.93")
+                style: dict[str, Any] = {"cmap": "plasma", "vmin": 0, "vmax": 1}
+                panel.scatter(*flat[: len(audio)].T, c=places[:, i], s=8, lw=0, rasterized=True, **style)
+                for line in grid if i else grid.swapaxes(0, 1):  # along the axis that is shown, the other is held
+                    panel.plot(*line.T, "-", color="black", lw=0.7, alpha=0.7)
+                    dots = panel.scatter(
+                        *line.T, marker="s", s=24, c=LEVEL_PLACES, edgecolors="black", lw=0.7, zorder=3, **style
+                    )
+                panel.set_title(f"{name}: {shown}")
+                panel.set_xlabel(f"first axis ({shares[0]} % of the variance)")
+                panel.set_ylabel(f"second axis ({shares[1]} %)")
+                panel.set_xticks([])
+                panel.set_yticks([])
+        marks = [
+            Line2D([], [], marker="o", ms=4, ls="", color="grey", label="recording"),
+            Line2D([], [], marker="s", ms=5, lw=0.7, color="black", mfc="none", label="captions, least to most"),
+        ]
+        figure.legend(handles=marks, loc="outside lower center", ncols=len(marks), frameon=False)
+        figure.colorbar(dots, ax=axes.ravel().tolist(), label="valence or arousal, by the rule", shrink=0.5)
+        figure.savefig(file, metadata={"Date": None} if file.suffix == ".svg" else None, dpi=150)
         plt.close(figure)
 
 
@@ -465,17 +584,6 @@ def ordinal(model: EmotionModel, vectors: np.ndarray, phrasing: str) -> dict[str
         axis: ordinal_scores(vectors @ level_embeddings(model, axis, phrasing).T, LEVEL_PLACES, temperature=temperature)
         for axis in AXES
     }
-
-
-def sentences(model: EmotionModel, file: Path) -> dict[str, float]:
-    """Tau of sentences people wrote, by the text side alone, with the ratings of their readers."""
-    import polars as pl
-
-    table = pl.read_csv(file).filter(pl.col("split") == "test").drop_nulls("text")
-    with torch.no_grad():
-        vectors = network(model).embed_text(table["text"].to_list()).numpy()
-    scores = ordinal(model, vectors, "seen")
-    return {f"tau_{axis}": kendall_tau(table[axis[0].upper()].to_numpy(), scores[axis]) for axis in AXES}
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:
@@ -515,18 +623,38 @@ def table(record: dict[str, Any]) -> str:
             f"| {row['name']} | {' | '.join(cells)} | {interval(row['recall_at_1_audio_to_text'])} | {recall} "
             f"| {' | '.join(gaps)} |"
         )
+    lines += further_table(record, interval, mean)
     keys = ["tau_valence", "tau_arousal", "tau_valence_unseen", "tau_arousal_unseen"]
     keys += ["mmd", "wasserstein", "sliced_wasserstein"]
-    lines += [
-        "",
-        "| first less second | tau valence | tau arousal | tau valence, unseen | tau arousal, unseen | MMD² | W1 "
-        "| sliced W1 |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
+    headings = ["tau valence", "tau arousal", "tau valence, unseen", "tau arousal, unseen", "MMD²", "W1", "sliced W1"]
+    if record["sentences"] is not None:
+        keys += [f"emobank_tau_{axis}" for axis in AXES]
+        headings += [f"EmoBank tau {axis}" for axis in AXES]
+    if record["differences"]:
+        lines += ["", f"| first less second | {' | '.join(headings)} |", f"|---|{'---|' * len(headings)}"]
     for row in record["differences"]:
         cells = [interval(row[key]) for key in keys]
         lines.append(f"| {row['first']} less {row['second']} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
+
+
+def further_table(record: dict[str, Any], interval: Any, mean: Any) -> list[str]:
+    """Sentences that people wrote, and recordings of another corpus."""
+    columns: dict[str, Any] = {}
+    notes = []
+    if record["sentences"] is not None:
+        columns |= {f"EmoBank tau {a}": lambda row, a=a: interval(row["emobank"][f"tau_{a}"]) for a in AXES}
+        notes.append(
+            f"{record['sentences']} sentences of EmoBank's test part, by the text side alone; intervals over documents."
+        )
+    if record["also"]:
+        name = record["also"]
+        columns |= {f"{name} tau {a}": lambda row, a=a: mean(row["elsewhere"][f"tau_{a}"]) for a in AXES}
+        notes.append(f"{name} is ordered by the same models, means over folds and seeds with their standard deviation.")
+    if not columns:
+        return []
+    lines = ["", " ".join(notes), "", f"| loss | {' | '.join(columns)} |", f"|---|{'---|' * len(columns)}"]
+    return lines + [f"| {row['name']} | {' | '.join(c(row) for c in columns.values())} |" for row in record["rows"]]
 
 
 if __name__ == "__main__":
