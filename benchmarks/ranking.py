@@ -45,6 +45,8 @@ HOW: dict[str, Any] = {"steps": 240, "pairs": 120, "dropout": 0.3}
 INTENSITIES = {"intensity": ("normal", "strong"), "stem": ("neutral", "moderate", "intense")}
 UNCHOSEN_RATE = 1e-3
 """Where there are no people to choose it on."""
+BASES = {"RankNet": "less_ranknet", "RankNet, as many recordings as lists": "less_ranknet_as_many"}
+"""Rows that others are compared with, and what the difference is called."""
 LISTS = 8
 """Lists of eight a step, where K is compared; they have about 120 pairs of different levels."""
 
@@ -167,15 +169,16 @@ def on_ravdess(ravdess: Corpus, task: str, encoder: str, seeds: list[int]) -> li
         for margin in (0.05, 0.1, 0.2, 0.3):
             settings[f"RankList, all, margin {margin}"] = Setting(loss="ranklist", margin=margin)
     rates = {name: best_rate(setting, train.side, dev.side, **HOW) for name, setting in settings.items()}
-    base: np.ndarray | None = None
+    bases: dict[str, np.ndarray] = {}
     for name, setting in settings.items():
         scores = several(setting, train.side, dev.side, test.side, rates[name], seeds)
-        base = scores if name == "RankNet" else base
-        rows.append(row_of(name, test, scores, base, setting=setting, rate=rates[name]))
+        if name in BASES:
+            bases[BASES[name]] = scores
+        rows.append(row_of(name, test, scores, bases, setting=setting, rate=rates[name]))
     if task == "intensity":
         rate = rates["RankList, all"]
         scores = np.stack([by_command(train, dev, test, encoder, rate, seed) for seed in seeds])
-        rows.append(row_of("RankList, all, by affekt train", test, scores, base, rate=rate))
+        rows.append(row_of("RankList, all, by affekt train", test, scores, bases, rate=rate))
         rows += noisy(train, dev, test, seeds)
     return rows
 
@@ -209,7 +212,7 @@ def noisy(train: Heard, dev: Heard, test: Heard, seeds: list[int]) -> list[dict[
     """The same with a share of the training labels turned round; the labels of the development side stay right."""
     rows = []
     for share in (0.1, 0.2, 0.3, 0.4):
-        base: np.ndarray | None = None
+        bases: dict[str, np.ndarray] = {}
         for name, setting in compared().items():
             rate = best_rate(setting, [spoilt(train.side, share, seed) for seed in CHOICE_SEEDS], dev.side, **HOW)
             scores = [
@@ -217,9 +220,10 @@ def noisy(train: Heard, dev: Heard, test: Heard, seeds: list[int]) -> list[dict[
                 for seed in seeds
             ]
             stacked = np.stack(scores)
-            base = stacked if name == "RankNet" else base
+            if name in BASES:
+                bases[BASES[name]] = stacked
             title = f"{name}, {share:.0%} of labels wrong"
-            rows.append(row_of(title, test, stacked, base, setting=setting, rate=rate))
+            rows.append(row_of(title, test, stacked, bases, setting=setting, rate=rate))
     return rows
 
 
@@ -244,15 +248,16 @@ def on_stem(ravdess: Corpus, stem: Corpus, task: str, encoder: str, seeds: list[
         folds = [(mandarin.of(*(one for one in people if one != out)).side, mandarin.of(out)) for out in people]
         rows = without_training(mandarin)
         order = np.concatenate([np.flatnonzero(mandarin.speakers == out) for out in people])
-        base: np.ndarray | None = None
+        bases: dict[str, np.ndarray] = {}
         for name, setting in settings.items():
             found = np.empty((len(seeds), len(order)))
             found[:, order] = np.concatenate(
                 [several(setting, train, None, test.side, rate, seeds) for train, test in folds], axis=1
             )
-            base = found if name == "RankNet" else base
+            if name in BASES:
+                bases[BASES[name]] = found
             # scores of the models of different folds are on no common scale
-            rows.append(row_of(name, mandarin, found, base, setting=setting, rate=rate, within=True))
+            rows.append(row_of(name, mandarin, found, bases, setting=setting, rate=rate, within=True))
         return rows
     names = {"normal": "moderate", "strong": "intense"}
     told = zip(ravdess.table["emotion"].to_list(), ravdess.table["intensity"].to_list(), strict=True)
@@ -261,11 +266,12 @@ def on_stem(ravdess: Corpus, stem: Corpus, task: str, encoder: str, seeds: list[
     acted = labelled_by(replace(ravdess, table=table), "intensity", classes=INTENSITIES["stem"])
     english = heard(acted, acted.labels().astype(float), encoder)
     for prefix, train, test in (("to STEM-E2VA: ", english, mandarin), ("to RAVDESS: ", mandarin, english)):
-        base = None
+        bases = {}
         for name, setting in compared().items():
             found = several(setting, train.side, None, test.side, rate, seeds)
-            base = found if name == "RankNet" else base
-            rows.append(row_of(prefix + name, test, found, base, setting=setting, rate=rate))
+            if name in BASES:
+                bases[BASES[name]] = found
+            rows.append(row_of(prefix + name, test, found, bases, setting=setting, rate=rate))
     return rows
 
 
@@ -275,8 +281,8 @@ def without_training(test: Heard) -> list[dict[str, Any]]:
     levels = np.array([level_db(clip) for clip in clips])
     lengths = np.array([float(len(clip)) for clip in clips])
     return [
-        row_of("level of the recording", test, levels[None], None),
-        row_of("length of the recording", test, lengths[None], None),
+        row_of("level of the recording", test, levels[None], {}),
+        row_of("length of the recording", test, lengths[None], {}),
     ]
 
 
@@ -284,13 +290,13 @@ def row_of(
     name: str,
     test: Heard,
     scores: np.ndarray,
-    base: np.ndarray | None,
+    bases: dict[str, np.ndarray],
     *,
     setting: Setting | None = None,
     rate: float | None = None,
     within: bool = False,
 ) -> dict[str, Any]:
-    """Scores of several seeds with intervals, and less those of RankNet."""
+    """Scores of several seeds with intervals, and less those of the baselines."""
     truth, speakers = test.side.truth, test.speakers
     how: dict[str, Any] = {"clusters": speakers, "within": speakers if within else None}
     found = score_ranking(truth, scores, **how)
@@ -308,9 +314,10 @@ def row_of(
         row["settings"] = asdict(setting)
     if rate is not None:
         row["learning_rate"] = rate
-    if base is not None and base is not scores:
-        change = ranking_difference(truth, scores, base, **how)
-        row["less_ranknet"] = {"tau": asdict(change.tau), "pair_accuracy": asdict(change.pair_accuracy)}
+    for key, base in bases.items():
+        if base is not scores:
+            change = ranking_difference(truth, scores, base, **how)
+            row[key] = {"tau": asdict(change.tau), "pair_accuracy": asdict(change.pair_accuracy)}
     tau = row["tau"]
     sys.stderr.write(f"{name:52} tau {tau['estimate']:.3f} [{tau['low']:.3f}, {tau['high']:.3f}]\n")
     return row
@@ -327,14 +334,15 @@ def markdown(record: dict[str, Any]) -> str:
         f"{len(record['seeds'])} seeds, affekt {record['affekt']}; 95 % intervals over {first['tau']['unit']}. "
         f"The tau of a perfect order is {first['tau_of_a_perfect_order']:.3f}: scores do not tie where levels do.",
         "",
-        "| score by | tau-b | pair accuracy | of one speaker | tau less RankNet | learning rate |",
-        "|---|---|---|---|---|---|",
+        "| score by | tau-b | pair accuracy | of one speaker | tau less RankNet | less RankNet of as many recordings | "
+        "learning rate |",
+        "|---|---|---|---|---|---|---|",
     ]
     for row in record["rows"]:
-        change = row.get("less_ranknet")
+        changes = [cell(row[key]["tau"], sign="+") if key in row else "–" for key in BASES.values()]
         lines.append(
             f"| {row['name']} | {cell(row['tau'])} | {cell(row['pair_accuracy'])} | "
-            f"{row['pair_accuracy_within_speakers']:.3f} | {cell(change['tau'], sign='+') if change else '–'} | "
+            f"{row['pair_accuracy_within_speakers']:.3f} | {changes[0]} | {changes[1]} | "
             f"{row.get('learning_rate', '–')} |"
         )
     return "\n".join([*lines, ""])
