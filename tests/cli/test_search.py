@@ -14,6 +14,8 @@ import soundfile
 from affekt.cli import main
 from affekt.corpora import open_corpus
 from affekt.models import EmotionModel
+from affekt.preference import EmotionRankClap
+from affekt.reports.request import read_training
 
 Affekt = Callable[..., Any]
 Snapshot = Callable[[Path], dict[str, str]]
@@ -210,6 +212,11 @@ def test_sentences_are_noted_and_read_again_when_a_person_is_forgotten(
     assert affekt("train", corpus, "--out", model, *words).code == 0
     noted = json.loads((model / "run.json").read_text())["config"]["method"]
     assert noted["sentences_sha256"] == hashlib.sha256(RATED.encode()).hexdigest()
+    recipe = read_training(model)
+    assert recipe is not None
+    scale: dict[str, Any] = {"sentences": str(tmp_path / "rated.csv"), "sentence_scale": (1, 5)}
+    made = EmotionRankClap(loss="rnc", name_share=0.5, positions={"sadness": [0.1, 0.2]}, **scale)
+    assert recipe.config.method == made
 
     def forget(model: Path, speaker: str, out: str) -> Any:
         return affekt("forget", model, corpus, "--speaker", speaker, "--method", "retrain", "--out", tmp_path / out)
