@@ -523,10 +523,8 @@ class Bench:
             both = np.concatenate([audio, text])
             _, values, lines = np.linalg.svd(both - both.mean(0), full_matrices=False)
             flat = (both - both.mean(0)) @ lines[:2].T
-            arousal = np.concatenate([places[:, 1], np.tile(LEVEL_PLACES, LEVELS)])
-            # which way an axis of a decomposition points means nothing: captions go to the right, active goes up
-            flat[:, 0] *= np.sign(flat[len(audio) :, 0].mean() - flat[: len(audio), 0].mean())
-            flat[:, 1] *= np.sign(np.corrcoef(flat[:, 1], arousal)[0, 1])
+            for i in range(2):  # which way an axis of a decomposition points means nothing: to more arousal here
+                flat[:, i] *= np.sign(np.corrcoef(flat[: len(audio), i], places[:, 1])[0, 1])
             grid = flat[len(audio) :].reshape(LEVELS, LEVELS, 2)
             shares = (100 * values[:2] ** 2 / (values**2).sum()).round().astype(int)
             for i, shown in enumerate(AXES):
