@@ -9,8 +9,6 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
 from affekt.corpora import Corpus, Split
 from affekt.errors import CheckpointError, DataError, ProtocolError
@@ -231,19 +229,6 @@ def test_held_out_loss_is_that_of_the_rows(quick_fit: Fit, tone_split: Split) ->
     assert within.accuracy == pytest.approx(np.mean(logits.argmax(1) == labels))
     assert within.utterances == len(fitted.heldout_rows)
     assert quick_fit(changes={"heldout_fraction": 0.0}).model.erasure.within is None  # type: ignore[union-attr]
-
-
-@given(st.text(max_size=20), st.integers(0, 1000), st.floats(0.0, 0.5), st.floats(0.0, 0.5))
-def test_who_is_held_out_grows_with_the_share(name: str, seed: int, first: float, second: float) -> None:
-    small, large = sorted((first, second))
-    assert is_held_out(name, seed=seed, fraction=small) <= is_held_out(name, seed=seed, fraction=large)
-    assert not is_held_out(name, seed=seed, fraction=0.0)
-
-
-def test_the_share_held_out_is_the_share_asked_for() -> None:
-    held = [[is_held_out(f"u{i}", seed=seed, fraction=0.08) for i in range(5000)] for seed in (0, 1)]
-    assert all(0.065 < np.mean(each) < 0.095 for each in held)
-    assert np.mean(np.logical_and(*held)) < 0.02  # another seed holds out others
 
 
 def test_crops_are_drawn_again_in_the_same_places(quick_fit: Fit, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from affekt.corpora import Split
 from affekt.errors import CheckpointError, ConfigError
 from affekt.models import EmotionModel, HeadSums, RidgeNetwork
 from affekt.training import ErasureConfig, FeatureStore, FitResult, TrainReport, fit, recipe, train_split
-from affekt.training.fit import head_sums
+from affekt.training.solved_head import head_sums
 from affekt.unlearning import ForgetSet, forget
 
 VARIANTS: dict[str, dict[str, Any]] = {

@@ -2,6 +2,7 @@
 
 - :func:`train`, :func:`train_split`, :func:`write_trained`, :class:`TrainReport`: a corpus becomes a model
 - :func:`fit`, :func:`model_for`, :func:`build_model`, :class:`FitResult`: the loop
+- :func:`is_held_out`, :func:`held_out_mask`: which utterances of the training speakers are not trained on
 - :func:`targets_of`, :class:`Targets`, :class:`Objective`: what is learned: emotions, votes, attributes, intents
 - :class:`TrainingMethod`, :class:`Prepared`: how it is learned; a paper's method subclasses it
 - :class:`TrainConfig`, :func:`recipe`: its settings, and those of a model family
@@ -22,7 +23,8 @@ from affekt.training.erasure_ready import ErasureConfig, curvature_of, erasure_s
 from affekt.training.evaluate import Evaluation, evaluate, rows_of_side, score_heads, score_logits, with_classes
 from affekt.training.exposure import Exposure, exposure
 from affekt.training.features import FeatureStore, length_batches, pad_features
-from affekt.training.fit import FitResult, Progress, build_model, fit, is_held_out, model_for
+from affekt.training.fit import FitResult, Progress, build_model, fit, model_for
+from affekt.training.held_out import held_out_mask, is_held_out
 from affekt.training.linear_probe import Probe, probe
 from affekt.training.method import Prepared, TrainingMethod
 from affekt.training.predict import PredictedHeads, predict_heads, predict_rows
@@ -63,6 +65,7 @@ __all__ = [
     "evaluate",
     "exposure",
     "fit",
+    "held_out_mask",
     "is_held_out",
     "length_batches",
     "model_for",

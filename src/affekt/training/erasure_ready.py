@@ -21,8 +21,10 @@ from affekt.models.curvature import Curvature, collect_curvature
 from affekt.models.saved_statistics import FoldModel, FoldRule, SavedStatistics
 from affekt.training.config import TrainConfig
 from affekt.training.features import FeatureStore, length_batches
-from affekt.training.fit import FitResult, Progress, fit, head_sums, learned_state
+from affekt.training.fit import FitResult, Progress, fit
 from affekt.training.predict import predict_rows
+from affekt.training.run_state import learned_state
+from affekt.training.solved_head import head_sums
 from affekt.types import FloatArray, IntArray
 
 __all__ = ["ErasureConfig", "curvature_of", "erasure_statistics", "fold_numbers"]

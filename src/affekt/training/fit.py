@@ -1,7 +1,6 @@
 """The one training loop."""
 
 import hashlib
-import json
 import math
 import shutil
 import time
@@ -17,13 +16,15 @@ from accelerate.utils import broadcast
 from torch import Tensor, nn
 
 from affekt.corpora import Corpus
-from affekt.errors import CheckpointError, ConfigError, DataError, ProtocolError
-from affekt.models import EmotionModel, ErasureRecord, HeadSums, ModelConfig, RidgeNetwork
-from affekt.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from affekt.errors import ConfigError, DataError, ProtocolError
+from affekt.models import EmotionModel, ErasureRecord, ModelConfig, RidgeNetwork
 from affekt.training.config import TrainConfig
 from affekt.training.epoch_scores import dev_scores, mean_loss
 from affekt.training.features import FeatureStore, pad_features
+from affekt.training.held_out import held_out_mask
 from affekt.training.method import TrainingMethod
+from affekt.training.run_state import RunState, learned_state, restore, run_fingerprint
+from affekt.training.solved_head import check_solvable, head_sums
 from affekt.training.targets import Objective, TargetBatch, attribute_range, targets_of
 from affekt.types import IntArray
 
@@ -32,17 +33,11 @@ __all__ = [
     "Progress",
     "build_model",
     "fit",
-    "head_sums",
-    "is_held_out",
-    "learned_state",
     "make_accelerator",
     "model_for",
     "rate_share",
     "seed_of",
 ]
-
-_OBJECTIVE = "objective."
-"""Prefix of the objective's tensors in a checkpoint."""
 
 Progress = Callable[[str, int, int], None]
 """Called with a message, the steps done and the steps in all."""
@@ -123,15 +118,6 @@ def make_accelerator() -> Accelerator:
     return Accelerator(cpu=not torch.accelerator.is_available())
 
 
-def is_held_out(utterance: str, *, seed: int, fraction: float) -> bool:
-    """Whether an utterance is held out of training; depends on its name and the seed alone.
-
-    So a model retrained without some utterances holds out the same others.
-    """
-    digest = hashlib.sha256(f"held out|{seed}|{utterance}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") < fraction * 2**64
-
-
 def fit(
     model: EmotionModel,
     train: Corpus,
@@ -178,7 +164,7 @@ def fit(
     started = time.perf_counter()
     _check_sides(model, train, dev)
     if isinstance(model.network, RidgeNetwork):
-        _check_solvable(config)
+        check_solvable(config)
     accelerator = accelerator or make_accelerator()
     train_store, dev_store = stores or tuple(
         FeatureStore(model, corpus, memory_gib=config.memory_gib / 2) for corpus in (train, dev)
@@ -194,8 +180,7 @@ def fit(
     known = targets
     usable = np.isin(np.arange(len(train)), targets.usable)
     held_by = seed if heldout_seed is None else heldout_seed
-    utterances = train.table["utterance"].to_list()
-    held = np.array([is_held_out(name, seed=held_by, fraction=config.heldout_fraction) for name in utterances])
+    held = held_out_mask(train, seed=held_by, fraction=config.heldout_fraction)
     used = np.arange(len(train)) if rows is None else np.asarray(rows, dtype=np.int64)
     without_target = int((~usable[used]).sum())
     used = used[usable[used]]
@@ -212,22 +197,19 @@ def fit(
     optimizer = torch.optim.AdamW(learned, lr=config.learning_rate, weight_decay=config.weight_decay)
     steps_per_epoch = method.steps(targets, rows, config)
     total = steps_per_epoch * config.epochs
-    state = _RunState(best=learned_state(model))
-    fingerprint = _fingerprint(config, seed, held_by, rows, train.digest, dev.digest, model)
+    state = RunState(best=learned_state(model))
+    fingerprint = run_fingerprint(
+        model,
+        config,
+        seed=seed,
+        heldout_seed=held_by,
+        rows=rows,
+        train_digest=train.digest,
+        dev_digest=dev.digest,
+    )
     file = None if checkpoint is None else checkpoint / "checkpoint.safetensors"
     if resume and file is not None and file.is_file():
-        saved = load_checkpoint(file, optimizer=optimizer.state_dict())
-        if saved.progress["fingerprint"] != fingerprint:
-            raise CheckpointError(
-                f"the checkpoint {file} belongs to another run (other settings, seed or data); resume with what it was "
-                "started with, or remove it."
-            )
-        _restore(model, {name: tensor for name, tensor in saved.model.items() if not name.startswith(_OBJECTIVE)})
-        objective.restore(
-            {name[len(_OBJECTIVE) :]: tensor for name, tensor in saved.model.items() if name.startswith(_OBJECTIVE)}
-        )
-        optimizer.load_state_dict(saved.optimizer)
-        state = _RunState(best=saved.best, **saved.progress["state"])
+        state = RunState.load(file, fingerprint=fingerprint, model=model, objective=objective, optimizer=optimizer)
 
     device = accelerator.device
     model.to(device)
@@ -235,7 +217,7 @@ def fit(
     if isinstance(model.network, RidgeNetwork):
         model.network.solve(head_sums(model, train_store, targets.labels, rows))
         scores = dev_scores(model, dev_store, dev_targets, objective)
-        state = _RunState(best=learned_state(model), epoch=config.epochs, best_epoch=1, history=[scores])
+        state = RunState(best=learned_state(model), epoch=config.epochs, best_epoch=1, history=[scores])
     learner, prepared = accelerator.prepare(_Learner(model, objective), optimizer)
     while state.epoch < config.epochs and (config.keep_last or state.epoch - state.best_epoch < config.patience):
         torch.manual_seed(seed_of("epoch", seed, state.epoch, accelerator.process_index))
@@ -275,17 +257,9 @@ def fit(
         if config.keep_last or state.best_loss is None or dev_loss < state.best_loss:
             state.best_loss, state.best_epoch, state.best = dev_loss, state.epoch, learned_state(model)
         if file is not None and accelerator.is_main_process:
-            save_checkpoint(
-                file,
-                Checkpoint(
-                    model=learned_state(model) | {_OBJECTIVE + name: part for name, part in objective.state().items()},
-                    best=state.best,
-                    optimizer=optimizer.state_dict(),
-                    progress={"fingerprint": fingerprint, "state": state.as_json()},
-                ),
-            )
+            state.save(file, fingerprint=fingerprint, model=model, objective=objective, optimizer=optimizer)
         accelerator.wait_for_everyone()
-    _restore(model, state.best)
+    restore(model, state.best)
     model.eval()
     model.erasure = replace(
         model.erasure or ErasureRecord(),
@@ -305,29 +279,6 @@ def fit(
     )
 
 
-def head_sums(model: EmotionModel, store: FeatureStore, labels: IntArray, rows: IntArray) -> HeadSums:
-    """What a head that is solved needs of some rows of a store.
-
-    Args:
-        model: of the family ridge.
-        store: front-end features.
-        labels: of every row of the store, (N,).
-        rows: which rows.
-
-    Raises:
-        ConfigError: the model is of another family.
-    """
-    if not isinstance(model.network, RidgeNetwork):
-        raise ConfigError(f"{model.config.family} has no head that is solved; ridge was expected; train such a model.")
-    device = next(model.parameters()).device
-    found = []
-    with torch.no_grad():
-        for start in range(0, len(rows), 256):
-            features, counts = store.batch(rows[start : start + 256])
-            found.append(model.network.vectors(features.to(device), counts.to(device)).cpu())
-    return model.network.sums(torch.cat(found), torch.as_tensor(labels[rows]))
-
-
 def clear_checkpoint(checkpoint: Path) -> None:
     """Remove a checkpoint folder."""
     shutil.rmtree(checkpoint, ignore_errors=True)
@@ -343,33 +294,6 @@ class _Learner(nn.Module):
 
     def forward(self, features: Tensor, lengths: Tensor, batch: TargetBatch) -> Tensor:
         return self.objective.loss(self.model, features, lengths, batch)
-
-
-class _RunState:
-    """Where a run stands between two epochs."""
-
-    def __init__(
-        self,
-        *,
-        best: dict[str, Tensor],
-        epoch: int = 0,
-        best_epoch: int = 0,
-        best_loss: float | None = None,
-        history: list[dict[str, float]] | None = None,
-    ) -> None:
-        self.best = best
-        self.epoch = epoch
-        self.best_epoch = best_epoch
-        self.best_loss = best_loss
-        self.history = history or []
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "epoch": self.epoch,
-            "best_epoch": self.best_epoch,
-            "best_loss": self.best_loss,
-            "history": self.history,
-        }
 
 
 def _check_sides(model: EmotionModel, train: Corpus, dev: Corpus) -> None:
@@ -391,14 +315,6 @@ def _check_sides(model: EmotionModel, train: Corpus, dev: Corpus) -> None:
         )
 
 
-def _check_solvable(config: TrainConfig) -> None:
-    if config.attributes or config.target != "hard":
-        raise ConfigError(
-            f"a head that is solved learns one emotion a recording (got the target '{config.target}' and "
-            f"{len(config.attributes)} attributes); hard and none were expected; change them, or choose another family."
-        )
-
-
 def seed_of(purpose: str, *numbers: int) -> int:
     """A seed of its own for every purpose of a run and every number that goes with it."""
     digest = hashlib.sha256("|".join([purpose, *map(str, numbers)]).encode()).digest()
@@ -417,36 +333,3 @@ def _crop(item: Tensor, size: int | None, generator: np.random.Generator) -> Ten
         return item
     start = int(generator.integers(0, len(item) - size + 1))
     return item[start : start + size]
-
-
-def learned_state(model: nn.Module) -> dict[str, Tensor]:
-    """What training changes: a frozen encoder is left out, which may be most of a model."""
-    frozen = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
-    state = model.state_dict()
-    return {name: tensor.detach().cpu().clone() for name, tensor in state.items() if name not in frozen}
-
-
-def _restore(model: nn.Module, state: dict[str, Tensor]) -> None:
-    """Load what :func:`learned_state` gave."""
-    missing, unexpected = model.load_state_dict(state, strict=False)
-    frozen = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
-    if unexpected or not set(missing) <= frozen:
-        raise CheckpointError(
-            "the checkpoint does not fit the model (other weights); that of the same model was expected; remove it."
-        )
-
-
-def _fingerprint(
-    config: TrainConfig,
-    seed: int,
-    held_by: int,
-    rows: IntArray,
-    train_digest: str,
-    dev_digest: str,
-    model: EmotionModel,
-) -> str:
-    network = [model.config.family, model.config.options, model.classes, model.config.attribute_range]
-    content = json.dumps(
-        [config.to_json(), seed, held_by, rows.tolist(), train_digest, dev_digest, *network], sort_keys=True
-    )
-    return hashlib.sha256(content.encode()).hexdigest()

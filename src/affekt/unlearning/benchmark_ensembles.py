@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -31,7 +32,7 @@ from affekt.training import (
     ErasureConfig,
     FeatureStore,
     Progress,
-    is_held_out,
+    held_out_mask,
     model_for,
     parse_variant,
     recipe,
@@ -176,11 +177,10 @@ def check_ensembles(config: EnsembleConfig) -> None:
     _draw(config, split)
 
 
-def _draw(config: EnsembleConfig, split: Split) -> tuple[IntArray, dict[str, IntArray]]:
+def _draw(config: EnsembleConfig, split: Split) -> tuple[npt.NDArray[np.bool_], dict[str, IntArray]]:
     """Which utterances of the training side are held out, as a mask, and the forget sets."""
     fraction = (config.compare.train or recipe(config.compare.family)).heldout_fraction
-    names = split.train.table["utterance"]
-    held = np.array([is_held_out(u, seed=config.split_seed, fraction=fraction) for u in names])
+    held = held_out_mask(split.train, seed=config.split_seed, fraction=fraction)
     sets = {
         size: draw_forget_set(
             split.train,

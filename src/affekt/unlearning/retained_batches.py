@@ -3,10 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
-from affekt.training import is_held_out
+from affekt.training import held_out_mask
 from affekt.unlearning.descent import DescentConfig, minibatches
 from affekt.unlearning.material import LearnedPart, Retained
 
@@ -29,11 +28,8 @@ def retained_batches(
     What was held out when the model was trained stays held out.
     """
     corpus = retained.train.corpus
-    utterances = corpus.table["utterance"].to_list()
-    fraction = retained.config.heldout_fraction
-    rows = np.array(
-        [row for row in retained.rows if not is_held_out(utterances[row], seed=retained.seed, fraction=fraction)]
-    )
+    held = held_out_mask(corpus, seed=retained.seed, fraction=retained.config.heldout_fraction)
+    rows = retained.rows[~held[retained.rows]]
     labels = torch.as_tensor(corpus.labels())
     batches = minibatches(len(rows), batch_size, seed=seed + 2)
 
