@@ -124,13 +124,23 @@ class Written:
         import polars as pl
 
         table = pl.read_csv(file)
-        trained = set(read_sentences(file, scale=EMOBANK_SCALE).texts)
+        read = read_sentences(file, scale=EMOBANK_SCALE)
+        trained = set(read.texts)
         mine = table.filter((pl.col("split") == "test") & ~pl.col("text").str.strip_chars().is_in(sorted(trained)))
         self.texts: list[str] = mine["text"].to_list()
         assert self.texts
         assert trained.isdisjoint(text.strip() for text in self.texts)
         self.ratings = {axis: mine[axis[0].upper()].to_numpy() for axis in AXES}
-        self.documents = mine["id"].str.split("_").list.first().to_numpy()
+        self.clusters: dict[str, Any] = {
+            "clusters": mine["id"].str.split("_").list.first().to_numpy(),
+            "cluster_unit": "document",
+        }
+        self.summary = {
+            "tested": len(self.texts),
+            "trained": len(read),
+            "share": EmotionRankClap.sentence_share,
+            "sha256": read.sha256,
+        }
 
     def scores(self, model: EmotionModel) -> dict[str, np.ndarray]:
         """By the text side alone."""
@@ -360,7 +370,7 @@ class Bench:
                 "batch_size": options.batch,
                 "also": options.also.partition("=")[0],
                 "positions": self.positions or "affekt.preference.POSITIONS",
-                "sentences": None if self.written is None else len(self.written.texts),
+                "sentences": None if self.written is None else self.written.summary,
                 "rows": [{key: row[key] for key in row if not key.startswith("_")} for row in found.values()],
                 "differences": [
                     self.difference(found[first], found[second])
@@ -423,9 +433,7 @@ class Bench:
         if self.written is not None:
             result["_read"] = {axis: np.stack([run[axis] for run in read]) for axis in AXES}
             result["emobank"] = {
-                f"tau_{axis}": asdict(
-                    score_ranking(self.written.ratings[axis], values, clusters=self.written.documents).tau
-                )
+                f"tau_{axis}": asdict(score_ranking(self.written.ratings[axis], values, **self.written.clusters).tau)
                 for axis, values in result["_read"].items()
             }
         return result
@@ -448,9 +456,7 @@ class Bench:
         if self.written is not None:
             for axis, truth in self.written.ratings.items():
                 one, two = (side["_read"][axis] for side in (first, second))
-                found[f"emobank_tau_{axis}"] = asdict(
-                    ranking_difference(truth, one, two, clusters=self.written.documents).tau
-                )
+                found[f"emobank_tau_{axis}"] = asdict(ranking_difference(truth, one, two, **self.written.clusters).tau)
         for key in ("mmd", "wasserstein", "sliced_wasserstein", "recall_at_1_text_to_audio"):
             apart = np.array([a[key] - b[key] for a, b in zip(first["_runs"], second["_runs"], strict=True)])
             runs = np.array([run["fold"] for run in first["_runs"]])
@@ -643,7 +649,8 @@ def further_table(record: dict[str, Any], interval: Any, mean: Any) -> list[str]
     if record["sentences"] is not None:
         columns |= {f"EmoBank tau {a}": lambda row, a=a: interval(row["emobank"][f"tau_{a}"]) for a in AXES}
         notes.append(
-            f"{record['sentences']} sentences of EmoBank's test part, by the text side alone; intervals over documents."
+            f"{record['sentences']['tested']} sentences of EmoBank's test part, by the text side alone; intervals over "
+            "documents."
         )
     if record["also"]:
         name = record["also"]
