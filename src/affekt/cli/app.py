@@ -14,6 +14,7 @@ from affekt.cli.demo import demo
 from affekt.cli.evaluate import evaluate
 from affekt.cli.export import export
 from affekt.cli.forget import forget
+from affekt.cli.fuse import fuse
 from affekt.cli.predict import predict
 from affekt.cli.rank import rank
 from affekt.cli.raters import consensus, raters
@@ -55,6 +56,7 @@ app.command(App(name="demo", default_command=demo, sort_key=0))
 app.command(_corpus)
 app.command(App(name="train", default_command=train, sort_key=2))
 app.command(App(name="evaluate", default_command=evaluate, sort_key=3))
+app.command(App(name="fuse", default_command=fuse, sort_key=3))
 app.command(App(name="predict", default_command=predict, sort_key=4))
 app.command(App(name="search", default_command=search, sort_key=4))
 app.command(App(name="rank", default_command=rank, sort_key=4))

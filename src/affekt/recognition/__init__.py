@@ -2,8 +2,8 @@
 
 - :class:`FewLabels`, :class:`FixMatch`, :class:`FullMatch`: emotion and intent from some of the labels;
   :class:`ViewConfig`, :class:`SpecAugment`: the views that the last two look at
-- :func:`fuse`, :func:`choose_weights`, :class:`FusionWeights`, :class:`FusedHeads`: a model that hears and one
-  that reads
+- :func:`fuse_models`, :class:`Fusion`, :class:`FusionWeighting`, :class:`FusionScore`: models over a corpus, fused
+  and scored; :func:`fuse`, :func:`choose_weights`, :class:`FusionWeights`, :class:`FusedHeads`: what two have said
 - :class:`InformationAugmentation`: features of the last layer that a generator makes, and simpler ones
 - :class:`InfoGan`, :class:`ConditionalVae`, :class:`GeneratorConfig`, :class:`Smote`, :class:`Mixup`, :class:`Noise`:
   makers of feature vectors of any kind, from :class:`Training` to :class:`Samples`
@@ -17,8 +17,10 @@ from typing import Final
 from affekt.recognition.critic import InformationEstimate, class_information, pair_information
 from affekt.recognition.feature_augmentation import Augmenter, Mixup, Noise, Samples, Smote, Training
 from affekt.recognition.fusion import FusedHeads, FusionWeights, choose_weights, fuse
+from affekt.recognition.fusion_scores import FusionScore
 from affekt.recognition.generators import ConditionalVae, GeneratorConfig, InfoGan
 from affekt.recognition.information_augmentation import InformationAugmentation
+from affekt.recognition.late_fusion import Fusion, FusionWeighting, fuse_models
 from affekt.recognition.semi_supervised import FewLabels, FixMatch, FullMatch
 from affekt.recognition.views import SpecAugment, ViewConfig
 from affekt.training import TrainingMethod
@@ -31,6 +33,9 @@ __all__ = [
     "FixMatch",
     "FullMatch",
     "FusedHeads",
+    "Fusion",
+    "FusionScore",
+    "FusionWeighting",
     "FusionWeights",
     "GeneratorConfig",
     "InfoGan",
@@ -46,6 +51,7 @@ __all__ = [
     "choose_weights",
     "class_information",
     "fuse",
+    "fuse_models",
     "pair_information",
 ]
 

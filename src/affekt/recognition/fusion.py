@@ -1,23 +1,40 @@
-"""Late fusion of a model that hears and one that reads: a weighted mean of what they say, for each head.
+"""Late fusion of models that hear or read the same utterances: a weighted mean of what they say, for each head.
 
 Our reading of the paper, which says no more than that the best acoustic and the best linguistic model are fused late:
 p = w p_acoustic + (1 - w) p_text with w from 0, 0.1, ..., 1, chosen where JRBM on development data is highest, with
-one w for both heads or one each. The plain mean (w = 0.5), which chooses nothing, is to be reported beside it.
+one w for both heads or one each. The plain mean (w = 0.5), which chooses nothing, is to be reported beside it. More
+than two models have shares that add up to 1, in the same steps.
+
+JRBM is a harmonic mean, which rises with both of its parts: where each head has its own weights, those with the
+highest F1 of a head are those with the highest JRBM, and the heads need not be searched together.
 """
 
+from collections.abc import Callable, Sequence
+from itertools import combinations, pairwise
 from typing import NamedTuple
 
 import numpy as np
 
 from affekt.errors import ConfigError, ShapeError
-from affekt.metrics import JointLabels, jrbm, probabilities
+from affekt.metrics import JointLabels, joint_balance, micro_f1, probabilities, weighted_f1
 from affekt.metrics.joint import Average
 from affekt.training import PredictedHeads
 from affekt.types import FloatArray, IntArray
 
-__all__ = ["FusedHeads", "FusionWeights", "choose_weights", "fuse"]
+__all__ = [
+    "STEPS",
+    "FusedHeads",
+    "FusionWeights",
+    "best_weights",
+    "choose_weights",
+    "fuse",
+    "head_score",
+    "weight_grid",
+    "weighted_mean",
+]
 
-_STEPS = 11
+STEPS = 10
+"""A weight is a whole number of these parts of 1."""
 
 
 class FusedHeads(NamedTuple):
@@ -54,17 +71,16 @@ def fuse(acoustic: PredictedHeads, text: PredictedHeads, weights: FusionWeights 
         ShapeError: the two are not of the same utterances and classes.
         ConfigError: a weight is outside 0 to 1.
     """
-    if acoustic.logits.shape != text.logits.shape or acoustic.intents.shape != text.intents.shape:
-        raise ShapeError(
-            f"two models can only be fused for the same utterances and classes (got {acoustic.logits.shape} and "
-            f"{acoustic.intents.shape} with {text.logits.shape} and {text.intents.shape}); predict the same corpus "
-            "with both."
-        )
+    _require_same(acoustic, text)
     if not all(0.0 <= weight <= 1.0 for weight in weights):
         raise ConfigError(f"weights are {tuple(weights)}; shares from 0 to 1 were expected; change them.")
-    emotions = weights.emotions * probabilities(acoustic.logits) + (1 - weights.emotions) * probabilities(text.logits)
-    intents = weights.intents * probabilities(acoustic.intents) + (1 - weights.intents) * probabilities(text.intents)
-    return FusedHeads(emotions, intents)
+    pairs = ((acoustic.logits, text.logits), (acoustic.intents, text.intents))
+    return FusedHeads(
+        *(
+            weighted_mean([probabilities(one) for one in pair], (weight, 1.0 - weight))
+            for pair, weight in zip(pairs, weights, strict=True)
+        )
+    )
 
 
 def choose_weights(
@@ -89,14 +105,103 @@ def choose_weights(
     Raises:
         ShapeError, ConfigError, DataError: as :func:`fuse` and :func:`affekt.metrics.jrbm`.
     """
-    grid = [step / (_STEPS - 1) for step in range(_STEPS)]
-    pairs = [(a, b) for a in grid for b in grid] if per_head else [(a, a) for a in grid]
-    truth = JointLabels(emotions, intents)
-    sizes = {"n_emotions": acoustic.logits.shape[1], "n_intents": acoustic.intents.shape[1]}
-    scored = []
-    for pair in pairs:
-        weights = FusionWeights(*pair)
-        score = jrbm(truth, fuse(acoustic, text, weights).labels(), average=average, **sizes)
-        distance = float(np.abs(np.array(pair) - 0.5).sum())
-        scored.append((round(score, 12), -distance, weights))
-    return max(scored, key=lambda entry: entry[:2])[2]
+    _require_same(acoustic, text)
+    heads = ((acoustic.logits, text.logits), (acoustic.intents, text.intents))
+    shares = [[probabilities(one) for one in pair] for pair in heads]
+    scores = [head_score(truth, average=average) for truth in (emotions, intents)]
+    if per_head:
+        return FusionWeights(*(best_weights(*found)[0] for found in zip(shares, scores, strict=True)))
+
+    def joint(weights: Sequence[float]) -> float:
+        return joint_balance(*(score(weighted_mean(one, weights)) for one, score in zip(shares, scores, strict=True)))
+
+    weight = _highest(joint, count=2)[0]
+    return FusionWeights(weight, weight)
+
+
+def weighted_mean(shares: Sequence[FloatArray], weights: Sequence[float]) -> FloatArray:
+    """Weighted mean of the probabilities of M models, (N, K).
+
+    Args:
+        shares: of each model, (N, K).
+        weights: of each, (M,), 0 to 1; they add up to 1.
+
+    Raises:
+        ShapeError: there is not one weight a model, or the models are not of the same utterances and classes.
+        ConfigError: a weight is outside 0 to 1, or they do not add up to 1.
+    """
+    if len(shares) != len(weights) or len({one.shape for one in shares}) != 1:
+        raise ShapeError(
+            f"probabilities and weights do not fit (got {', '.join(str(one.shape) for one in shares)} with "
+            f"{len(weights)} weights); one (N, K) and one weight a model were expected; predict the same utterances."
+        )
+    if not all(0.0 <= weight <= 1.0 for weight in weights) or abs(sum(weights) - 1.0) > 1e-9:
+        raise ConfigError(
+            f"weights are {tuple(weights)}; shares from 0 to 1 that add up to 1 were expected; change them."
+        )
+    return np.asarray(sum(weight * one for weight, one in zip(weights, shares, strict=True)))
+
+
+def weight_grid(count: int) -> list[tuple[float, ...]]:
+    """All weights of some models in steps of 1 / :data:`STEPS` that add up to 1, those nearest to equal ones first.
+
+    Args:
+        count: M, how many models.
+
+    Returns:
+        Tuples of M weights, by the sum of their distances to 1 / M; of equally near ones, those with less of the first
+        model first.
+    """
+    found = []
+    for bars in combinations(range(STEPS + count - 1), count - 1):
+        ends = (-1, *bars, STEPS + count - 1)
+        found.append(tuple(high - low - 1 for low, high in pairwise(ends)))
+    found.sort(key=lambda steps: (sum(abs(count * step - STEPS) for step in steps), steps))
+    return [tuple(step / STEPS for step in steps) for steps in found]
+
+
+def best_weights(shares: Sequence[FloatArray], score: Callable[[FloatArray], float]) -> tuple[float, ...]:
+    """The weights whose mean scores highest; of equal ones those nearest to the plain mean.
+
+    Args:
+        shares: probabilities of each of M models on development data, (N, K).
+        score: of probabilities (N, K); see :func:`head_score`.
+
+    Returns:
+        One weight a model, from :func:`weight_grid`.
+
+    Raises:
+        ShapeError: the models are not of the same utterances and classes.
+    """
+    return _highest(lambda weights: score(weighted_mean(shares, weights)), count=len(shares))
+
+
+def head_score(truth: IntArray, *, average: Average) -> Callable[[FloatArray], float]:
+    """One part of JRBM as a function of probabilities (N, K): weighted or micro F1 of the most likely classes.
+
+    Args:
+        truth: class indices, (N,).
+        average: of F1.
+
+    Raises:
+        ConfigError: the average is neither.
+    """
+    if average not in ("weighted", "micro"):
+        raise ConfigError(f"average is '{average}'; weighted or micro was expected; choose one.")
+    f1 = weighted_f1 if average == "weighted" else micro_f1
+    return lambda shares: f1(truth, shares.argmax(1), n_classes=shares.shape[1])
+
+
+def _highest(score: Callable[[Sequence[float]], float], *, count: int) -> tuple[float, ...]:
+    """The first of the grid with the highest score; scores that differ by rounding alone are equal."""
+    return max(weight_grid(count), key=lambda weights: round(score(weights), 12))
+
+
+def _require_same(acoustic: PredictedHeads, text: PredictedHeads) -> None:
+    """Two models of the same utterances and classes."""
+    if acoustic.logits.shape != text.logits.shape or acoustic.intents.shape != text.intents.shape:
+        raise ShapeError(
+            f"two models can only be fused for the same utterances and classes (got {acoustic.logits.shape} and "
+            f"{acoustic.intents.shape} with {text.logits.shape} and {text.intents.shape}); predict the same corpus "
+            "with both."
+        )

@@ -3,6 +3,7 @@
 - :func:`forget_with_report`, :class:`ForgetReport`: forget, test, write model and report
 - :data:`VERDICTS`, :func:`evidence_of`: the closed vocabulary, and the evidence that a verdict follows from
 - :func:`evaluate_with_report`, :class:`EvaluationReport`: a model on a corpus, for whom, and beside other models
+- :func:`fuse_with_report`, :class:`FusionReport`: models fused over a corpus, beside each of them
 - :func:`benchmark_with_report`: a stated protocol over corpora and models, beside targets, as JSON, Markdown and plot
 - :func:`compare_with_report`, :func:`tabulate`: every method beside retraining, as JSON, Markdown, plot and page
 - :func:`cross_validate_with_report`: families with every speaker as a test speaker once, as JSON and Markdown

@@ -17,6 +17,8 @@ from .flags import VERDICTS as VERDICTS
 from .flags import evidence_of as evidence_of
 from .forget_report import ForgetReport as ForgetReport
 from .forget_report import forget_with_report as forget_with_report
+from .fusion_report import FusionReport as FusionReport
+from .fusion_report import fuse_with_report as fuse_with_report
 from .listening_page import ListeningRow as ListeningRow
 from .listening_page import write_listening_page as write_listening_page
 from .rater_report import describe_raters as describe_raters
