@@ -45,7 +45,7 @@ from affekt.training.targets import targets_of
 from affekt.types import FloatArray, IntArray
 from affekt.unlearning.audit_ensembles import ensemble_evidence
 from affekt.unlearning.benchmark_heads import HeadJob, PooledModel, Vectors, check_recipe, fit_heads, pooled_vectors
-from affekt.unlearning.compare import ByContent, CompareConfig
+from affekt.unlearning.compare_config import ByContent, CompareConfig
 from affekt.unlearning.draws import draw_forget_set, speakers_of
 from affekt.unlearning.harness import METHODS, Scope, forget, method_config
 from affekt.unlearning.material import ForgetSet, Needs
