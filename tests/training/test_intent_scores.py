@@ -114,11 +114,13 @@ def test_nothing_together_where_one_is_missing() -> None:
     emotions, intents, said = drawn()
     silent: list[str | None] = [None] * N
     without_intents = score_heads(CONFIG, said, corpus_of(named(emotions, EMOTIONS), silent), resamples=20)
-    assert without_intents.intents is without_intents.joint is None
+    assert without_intents.intents is None
+    assert without_intents.joint is None
     assert not {"intents", "joint"} & set(without_intents.to_json())
     alone = score_heads(CONFIG, said, corpus_of(silent, named(intents, INTENTS)), resamples=20)
     assert alone.intents is not None
-    assert alone.joint is alone.uar is None
+    assert alone.joint is None
+    assert alone.uar is None
     plain = ModelConfig(family="logmel-cnn", classes=EMOTIONS)
     bare = said._replace(intents=np.empty((N, 0), np.float32))
     labelled = corpus_of(named(emotions, EMOTIONS), named(intents, INTENTS))

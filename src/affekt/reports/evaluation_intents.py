@@ -78,12 +78,12 @@ def compare_intents(
     if found.joint is not None:
         rows = np.flatnonzero((emotions >= 0) & (intents >= 0))
         truth = JointLabels(emotions[rows], intents[rows])
-        pair = [JointLabels(one.logits[rows].argmax(1), one.intents[rows].argmax(1)) for one in (heads, theirs)]
+        ours, others = (JointLabels(one.logits[rows].argmax(1), one.intents[rows].argmax(1)) for one in (heads, theirs))
         clusters = speaker_clusters(speakers[rows].to_list())
-        sizes = {"n_emotions": len(config.classes), "n_intents": len(config.intents)}
+        sizes: dict[str, Any] = {"n_emotions": len(config.classes), "n_intents": len(config.intents)}
 
         def difference(average: Average) -> dict[str, Any]:
-            return asdict(jrbm_difference(truth, *pair, average=average, clusters=clusters, **sizes, **drawn))
+            return asdict(jrbm_difference(truth, ours, others, average=average, clusters=clusters, **sizes, **drawn))
 
         entry["joint"] = {
             "jrbm_weighted": asdict(found.joint.jrbm_weighted),
