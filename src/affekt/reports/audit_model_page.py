@@ -5,7 +5,8 @@ from typing import Any
 
 from affekt.metrics.deletion_rules import TESTS
 from affekt.reports.figures import PALETTE, Strip, loss_figure
-from affekt.reports.forget_page import saved_words
+from affekt.reports.forget_appendix import saved_words
+from affekt.reports.numbers import number
 from affekt.reports.pages import plot, render
 from affekt.types import FloatArray
 
@@ -118,7 +119,7 @@ def test_row(item: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}".replace("-", "−")
+    return "–" if value is None else number(value)
 
 
 def _ensemble(found: Mapping[str, Any] | None) -> list[dict[str, str]]:

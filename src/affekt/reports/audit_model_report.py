@@ -16,7 +16,7 @@ from affekt.metrics.deletion_rules import Tier
 from affekt.models import EmotionModel, tensor_digest
 from affekt.reports.audit_model_page import HEADLINES, audit_model_page
 from affekt.reports.evidence import non_members
-from affekt.reports.forget_page import saved_words
+from affekt.reports.forget_appendix import saved_words
 from affekt.reports.request import Request, read_request, rest_of
 from affekt.training import FeatureStore, Progress, predict_rows, run_record, with_classes
 from affekt.types import PathLike
