@@ -93,6 +93,22 @@ def test_text_for_people_and_any_folder(affekt: Affekt, ranking: Path, tmp_path:
     assert page.read_text(encoding="utf-8").count("data:audio/wav;base64,") == 2
 
 
+def test_its_levels_are_scored_and_forgotten(affekt: Affekt, ranking: Path, tmp_path: Path) -> None:
+    """The corpus says emotions, too, which are not what this model tells."""
+    shown = json.loads(affekt("evaluate", ranking / "model", ranking / "corpus", "--split", "all", "--json").out)
+    assert shown["classes"] == list(LEVELS)
+    assert shown["uar"]["estimate"] > 0.6
+    renamed = affekt("evaluate", ranking / "model", ranking / "corpus", "--map", "faint=plain", "--json")
+    assert json.loads(renamed.out)["mapping"]["renamed"] == {"faint": "plain"}
+    for speaker in ("00", "01"):  # one of them at least was trained on
+        out = tmp_path / speaker
+        words = ["--speaker", speaker, "--out", out, "--method", "gradient_ascent", "--json"]
+        report = json.loads(affekt("forget", ranking / "model", ranking / "corpus", *words).out)
+        if report["request"]["sides"]["train"]:
+            break
+    assert report["scores"]["before"]["test"]["uar"]["estimate"] > 0.5
+
+
 def test_what_is_refused(affekt: Affekt, ranking: Path, shared: Path, tmp_path: Path) -> None:
     model, corpus = ranking / "model", ranking / "corpus"
     taken = tmp_path / "taken.html"

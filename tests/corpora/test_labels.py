@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -40,6 +41,13 @@ def test_an_attribute_is_cut_where_a_value_on_an_edge_is_above_it(corpus: Corpus
     assert labelled_by(corpus, "arousal", edges=(2.0, 4.0), classes=("low", "mid", "high")).emotions[3] == "high"
 
 
+def test_preferences_go_up(corpus: Corpus) -> None:
+    table = corpus.table.with_columns(preference=pl.Series(["lower", "higher", "lower", None]))
+    found = labelled_by(replace(corpus, table=table), "preference")
+    assert found.classes == ("lower", "higher")
+    assert found.emotions == ["lower", "higher", "lower", None]
+
+
 def test_twice_is_once(corpus: Corpus) -> None:
     once = labelled_by(corpus, "arousal", edges=(2.0,))
     assert labelled_by(once, "arousal", edges=(2.0,)).table.equals(once.table)
@@ -72,3 +80,9 @@ def test_settings_that_do_not_fit(
 def test_an_empty_column(corpus: Corpus) -> None:
     with pytest.raises(DataError, match="no value in its column valence"):
         labelled_by(corpus, "valence", edges=(1.0,))
+    with pytest.raises(DataError, match="no value in its column preference"):  # which a table need not have
+        labelled_by(corpus, "preference")
+
+
+def test_a_part_without_utterances_is_no_error(corpus: Corpus) -> None:
+    assert labelled_by(corpus.select([]), "intensity", classes=("weak", "strong")).classes == ("weak", "strong")

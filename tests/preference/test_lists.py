@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from affekt.corpora import Corpus
 from affekt.errors import ConfigError, DataError
-from affekt.preference import LabelLists, PreferenceLists, read_preferences
+from affekt.preference import LabelLists, PreferenceLists
 from affekt.preference.lists import grade_counts, rows_of, strengths
 
 ROWS = np.arange(40)
@@ -144,37 +144,6 @@ def test_given_lists_keep_their_order() -> None:
         sampler.draw(np.array([5]), 1, np.random.default_rng(0))
 
 
-def test_preferences_are_read(tmp_path: Path) -> None:
-    pairs = tmp_path / "pairs.csv"
-    pairs.write_text("better,worse\na,b\nc,a\n", encoding="utf-8")
-    assert read_preferences(pairs) == (("a", "b"), ("c", "a"))
-    ranks = tmp_path / "ranks.csv"
-    ranks.write_text("list,rank,utterance\nx,2,b\nx,1,a\ny,1,c\nx,3,d\ny,2,a\n", encoding="utf-8")
-    assert read_preferences(ranks) == (("a", "b", "d"), ("c", "a"))
-    lists = tmp_path / "lists.json"
-    lists.write_text('[["a", "b", "d"], ["c", "a"]]', encoding="utf-8")
-    assert read_preferences(lists) == read_preferences(ranks)
-    found = rows_of(read_preferences(lists), ["d", "a", "b"])
+def test_names_become_rows() -> None:
+    found = rows_of([("a", "b", "d"), ("c", "a")], ["d", "a", "b"])
     assert [rows.tolist() for rows in found] == [[1, 2, 0]]
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "message"),
-    [
-        ("a.csv", "first,second\na,b\n", "has the columns first, second; better and worse"),
-        ("a.csv", "better,worse\n", "holds no preference"),
-        ("a.csv", "better,worse\na,a\n", "list 1 of .* is a, a; two or more different"),
-        ("a.csv", "list,rank,utterance\nx,1,a\nx,one,b\n", "line 3 of .* has the rank 'one'"),
-        ("a.csv", "list,rank,utterance\nx,1,a\nx,1,b\n", "line 3 of .* has rank 1 of list x again"),
-        ("a.json", '{"a": 1}', "is no list of lists"),
-        ("a.json", '[["a"]]', "list 1 of .* is a; two or more"),
-        ("a.json", "[", "not valid JSON"),
-    ],
-)
-def test_preferences_that_are_none_are_refused(tmp_path: Path, name: str, text: str, message: str) -> None:
-    file = tmp_path / name
-    file.write_text(text, encoding="utf-8")
-    with pytest.raises(DataError, match=message):
-        read_preferences(file)
-    with pytest.raises(DataError, match="cannot be read"):
-        read_preferences(tmp_path / f"gone-{name}")

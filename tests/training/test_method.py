@@ -1,5 +1,6 @@
 """A training method chooses targets, what an epoch draws from, batches and the loss; fit does the rest."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -311,3 +312,60 @@ def test_classes_from_another_column_are_learned_scored_and_forgotten(
 def test_configs_that_make_no_sense(settings: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         ModelConfig(family="logmel-cnn", classes=("a", "b", "c"), **settings)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FromFile(TrainingMethod):
+    """Knows the labels from a file that a setting names; learns from utterances without one, too."""
+
+    NAME: ClassVar[str] = "from-file"
+    file: str = ""
+
+    @property
+    def partly(self) -> bool:
+        return True
+
+    def files(self) -> dict[str, Path]:
+        return {"file": Path(self.file)}
+
+    def settle(self, corpus: Corpus, config: TrainConfig) -> tuple[Corpus, TrainConfig]:
+        known = dict(line.split() for line in Path(self.file).read_text(encoding="utf-8").splitlines())
+        labels = [known.get(name) for name in corpus.table["utterance"]]
+        table = corpus.table.with_columns(emotion=pl.Series(labels, dtype=pl.String))
+        corpus = replace(corpus, table=table).select(pl.col("speaker") != "s3")
+        return corpus, replace(config, classes=("anger", "sadness"))
+
+
+def test_a_method_brings_labels_from_a_file(tone_corpus: Corpus, tone_recipe: TrainConfig, tmp_path: Path) -> None:
+    names, emotions = tone_corpus.table["utterance"].to_list(), tone_corpus.emotions
+    file = tmp_path / "labels.txt"
+    lines = [f"{name} {emotion}" for name, emotion in zip(names, emotions, strict=True) if emotion != "joy"]
+    file.write_text("\n".join(lines), encoding="utf-8")
+    bare = replace(tone_corpus, table=tone_corpus.table.drop("emotion"), classes=())
+    config = replace(tone_recipe, epochs=2, method=FromFile(file=str(file)), attributes=("arousal",))
+    bare = replace(bare, table=bare.table.with_columns(arousal=pl.Series(np.linspace(0, 1, 72))), scale=(0.0, 1.0))
+    found = train(bare, tmp_path / "model", config=config, test_speakers=["s6"])
+    assert found.model.classes == ("anger", "sadness")
+    assert found.left_out == 12
+    assert len(found.fit.trained_rows) + len(found.fit.heldout_rows) == 36  # joys, too, of which arousal is known
+    assert found.test.unlabelled == 4
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    assert found.model.config.history[0]["files"] == {"file": {"path": str(file.resolve()), "sha256": digest}}
+    with pytest.raises(DataError, match=r"speakers s3 cannot be test speakers \(got no utterance of theirs"):
+        train(bare, tmp_path / "other", config=config, test_speakers=["s3"])
+    with pytest.raises(DataError, match="has the unknown emotion 'sadness'"):
+        train(bare, tmp_path / "other", config=replace(config, method=FromOther(file=str(file))))
+    file.write_text("\n".join(line for line in lines if not line.startswith("s6")), encoding="utf-8")
+    with pytest.raises(DataError, match="no utterance of the test speakers has a label"):
+        train(bare, tmp_path / "other", config=config, test_speakers=["s6"])
+    with pytest.raises(DataError, match=r"gone\.txt cannot be read .*the method from-file learns from"):
+        FromFile(file=str(tmp_path / "gone.txt")).described_files()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["labels.txt", "model"]
+
+
+class FromOther(FromFile):
+    """Says classes that are not those of the file."""
+
+    def settle(self, corpus: Corpus, config: TrainConfig) -> tuple[Corpus, TrainConfig]:
+        corpus, config = super().settle(corpus, config)
+        return corpus, replace(config, classes=("anger", "joy"))

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from affekt.errors import CheckpointError
-from affekt.training import Objective, Targets, build_model, recipe
+from affekt.training import Objective, Targets, TrainingMethod, build_model, recipe
 from affekt.training.run_state import RunState, learned_state, restore, run_fingerprint
 
 HISTORY = [{"loss": 0.1 + 0.2}, {"loss": 0.25}]
@@ -102,3 +102,26 @@ def test_what_decides_a_run_is_in_its_fingerprint() -> None:
     weights = {**same, "model": build_model("zhao19", ("anger", "joy"), seed=5, options={"hidden": 4})}
     assert run_fingerprint(**weights) == run_fingerprint(**same)  # the seed stands for the weights that it gave
     assert len(found | {run_fingerprint(**same)}) == len(others) + 1
+
+
+def test_what_is_in_the_files_of_a_method_decides_too(tmp_path: Path) -> None:
+    class Reading(TrainingMethod):
+        def files(self) -> dict[str, Path]:
+            return {"list": tmp_path / "list.txt"}
+
+    def fingerprint() -> str:
+        return run_fingerprint(
+            build_model("zhao19", ("anger", "joy"), seed=0, options={"hidden": 4}),
+            recipe("zhao19", method=Reading()),
+            seed=1,
+            heldout_seed=1,
+            rows=np.arange(4),
+            train_digest="t",
+            dev_digest="d",
+        )
+
+    found = []
+    for content in ("a", "b", "a"):
+        (tmp_path / "list.txt").write_text(content)
+        found.append(fingerprint())
+    assert found[0] == found[2] != found[1]

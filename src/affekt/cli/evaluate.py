@@ -110,11 +110,13 @@ def _mapping(text: str | None) -> tuple[dict[str, str], tuple[str, ...]]:
 
 
 def _lines(found: "Evaluation", content: dict[str, Any], out: Path | None) -> list[str]:
+    label = content["model"]["label"]
     speakers = count(found.speakers, "speaker") if found.speakers else "unknown speakers"
     lines = [f"ATTENTION   {sentence}" for sentence in content["warnings"]]
     lines += [f"split       {content['split']}", f"utterances  {found.utterances} of {speakers}"]
     if found.unlabelled:
-        lines.append(f"            {found.unlabelled} of them without an emotion")
+        what = {"emotion": "an emotion", "intent": "an intent"}.get(label, f"a level of {label}")
+        lines.append(f"            {found.unlabelled} of them without {what}")
     if content["mapping"] is not None:
         mapping = content["mapping"]
         for name, target in mapping["renamed"].items():
@@ -167,7 +169,7 @@ def _lines(found: "Evaluation", content: dict[str, Any], out: Path | None) -> li
     if some is not None:
         lines.append(f"intervals   {100 * some.level:.0f} %, resampled by {some.unit}")
     if found.confusion:
-        lines += ["", *_class_lines("emotion", found)]
+        lines += ["", *_class_lines(label, found)]
     if found.intents is not None:
         lines += ["", *_class_lines("intent", found.intents)]
     for column, groups in content.get("groups", {}).items():
@@ -202,7 +204,7 @@ def _number(score: "Interval") -> str:
 
 
 def _class_lines(noun: str, found: "Evaluation | IntentEvaluation") -> list[str]:
-    """A table of emotions or of intents."""
+    """A table of what a model tells: emotions, intents, levels."""
     rows = [
         [name, _percent(found.recalls[name]), _percent(found.precisions[name]), _percent(found.f1[name]), str(sum(row))]
         for name, row in zip(found.recalls, found.confusion, strict=True)

@@ -112,7 +112,8 @@ def train(
             f"model       {out}",
             f"family      {model}",
             f"utterances  {len(report.fit.trained_rows)} trained on, {len(report.fit.heldout_rows)} held out, "
-            f"{report.dev.utterances} dev, {test.utterances} test",
+            f"{report.dev.utterances} dev, {test.utterances} test"
+            + (f", {report.left_out} left out" if report.left_out else ""),
             f"epochs      {report.fit.epochs}, the best is {report.fit.best_epoch}",
             *scores,
             f"seconds     {report.seconds:.0f}",

@@ -10,6 +10,8 @@
 - :mod:`~affekt.corpora.audit`: :func:`audit`, what the sides of splits share that they must not share;
   :mod:`~affekt.corpora.audit_sides` reads splits as others wrote them, :mod:`~affekt.corpora.audit_sound` finds
   recordings that are there twice.
+- :mod:`~affekt.corpora.labels`: :func:`labelled_by`, classes from another column than emotion;
+  :mod:`~affekt.corpora.preferences`: pairs and lists that people put in order, and levels from them.
 - :mod:`~affekt.corpora.ratings`: votes, consensus, soft labels and graded attributes from single ratings.
 - :mod:`~affekt.corpora.dawid_skene`: true classes and the confusions of raters, estimated together.
 - :mod:`~affekt.corpora.rater_quality`: how well each rater agrees with the others.

@@ -43,8 +43,8 @@ FORMAT_VERSION = 1
 ATTRIBUTES: Final = ("arousal", "valence", "dominance")
 """Names of the attributes a model can estimate, in the order of a corpus table."""
 
-LABELS: Final = ("emotion", "intensity", "intent", *ATTRIBUTES)
-"""Columns of a corpus table that classes can be made of."""
+LABELS: Final = ("emotion", "intensity", "intent", "preference", *ATTRIBUTES)
+"""Columns of a corpus table that classes can be made of; that of preferences is filled from pairs or lists."""
 
 
 class Heads(NamedTuple):

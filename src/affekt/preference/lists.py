@@ -4,20 +4,17 @@ Every list names rows of a corpus, the most preferred first. The shortest is a p
 asked repeats its last row, which the loss passes over.
 """
 
-import csv
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
 from affekt.corpora import Corpus
 from affekt.corpora.ballots import ATTRIBUTES, ballots
+from affekt.corpora.preferences import read_preferences
 from affekt.errors import ConfigError, DataError
-from affekt.files import read_json
-from affekt.types import FloatArray, IntArray, PathLike
+from affekt.types import FloatArray, IntArray
 
 __all__ = [
     "LabelLists",
@@ -221,81 +218,6 @@ def grade_counts(corpus: Corpus, attribute: str) -> FloatArray:
     counts = np.zeros((len(corpus), len(levels)))
     np.add.at(counts, (found.items[rated], places.reshape(-1)), 1.0)
     return counts
-
-
-def read_preferences(path: PathLike) -> tuple[tuple[str, ...], ...]:
-    """Read lists of utterances that people put in order.
-
-    Args:
-        path: a CSV file with the columns ``better`` and ``worse``, one pair a row; or ``list``, ``rank`` and
-            ``utterance``, one item a row, rank 1 the most preferred; or a JSON file with a list of lists of utterances,
-            each the most preferred first.
-
-    Returns:
-        Utterances of each list, most preferred first.
-
-    Raises:
-        DataError: the file is missing, is neither, or a list repeats an utterance, has two on one rank or fewer than
-            two.
-    """
-    path = Path(path)
-    lists = _from_json(path, read_json(path)) if path.suffix.lower() == ".json" else _from_csv(path)
-    if not lists:
-        raise DataError(f"{path} holds no preference; pairs or lists of utterances were expected; check the file.")
-    for number, given in enumerate(lists, start=1):
-        if len(set(given)) < max(2, len(given)):
-            raise DataError(
-                f"list {number} of {path} is {', '.join(given) or 'empty'}; two or more different utterances were "
-                "expected; correct it."
-            )
-    return tuple(lists)
-
-
-def _from_json(path: Path, content: object) -> list[tuple[str, ...]]:
-    good = isinstance(content, list) and all(
-        isinstance(given, list) and all(isinstance(name, str) for name in given) for given in content
-    )
-    if not isinstance(content, list) or not good:
-        raise DataError(
-            f"{path} is no list of lists of utterances; [[best, ..., worst], ...] was expected; correct the file."
-        )
-    return [tuple(given) for given in content]
-
-
-def _from_csv(path: Path) -> list[tuple[str, ...]]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream)
-            names = set(reader.fieldnames or ())
-            rows = list(reader)
-    except OSError as error:
-        raise DataError(
-            f"{path} cannot be read ({error.strerror}); a file of preferences was expected; check the path."
-        ) from None
-    except (UnicodeDecodeError, csv.Error):
-        raise DataError(f"{path} is not CSV in UTF-8; such a file was expected; convert it.") from None
-    if {"better", "worse"} <= names:
-        return [(row["better"] or "", row["worse"] or "") for row in rows]
-    if not {"list", "rank", "utterance"} <= names:
-        raise DataError(
-            f"{path} has the columns {', '.join(sorted(names)) or 'none'}; better and worse, or list, rank and "
-            "utterance were expected; rename them."
-        )
-    found: dict[str, dict[float, str]] = defaultdict(dict)
-    for number, row in enumerate(rows, start=2):
-        try:
-            rank = float(row["rank"])
-        except (TypeError, ValueError):
-            raise DataError(
-                f"line {number} of {path} has the rank {row['rank']!r}; a number was expected; correct it."
-            ) from None
-        if rank in found[row["list"]]:
-            raise DataError(
-                f"line {number} of {path} has rank {rank:g} of list {row['list']} again; one utterance a rank was "
-                "expected; leave ties out or make pairs."
-            )
-        found[row["list"]][rank] = row["utterance"] or ""
-    return [tuple(ranks[rank] for rank in sorted(ranks)) for ranks in found.values()]
 
 
 def rows_of(lists: Sequence[Sequence[str]], utterances: Sequence[str]) -> tuple[IntArray, ...]:

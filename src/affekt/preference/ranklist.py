@@ -7,8 +7,9 @@ Paper: RankNet generalised to lists, by explicit local and non-local constraints
 log-sum-exp approximation that makes training efficient, and skip-wise comparisons that show ever more of a list;
 measured by Kendall's tau and ranking accuracy on speech and on images, beside RankNet, ListNet and ListMLE.
 Reading: the terms, the sets of constraints and their weights are **ours**, in :mod:`affekt.losses.ranking`; so are
-the growth of the skip over the first half of the epochs, ties being no constraint, lists from raters' grades, and the
-choice of the epoch by RankNet's loss on the development speakers.
+the growth of the skip over the first half of the epochs, ties being no constraint, lists from raters' grades, levels
+from preferences (:mod:`affekt.corpora.preferences`), and the choice of the epoch by RankNet's loss on the development
+speakers.
 Deviations: a frozen encoder with a small head where the authors train WavLM; one score a model is read as levels, too,
 so that what needs classes works; that reading learns from a detached score and never changes the order.
 Reproduces: no number of the paper (its corpora are not ours); ours are in results/ranking/.
@@ -16,19 +17,22 @@ Reproduces: no number of the paper (its corpora are not ours); ours are in resul
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import ClassVar, Literal
 
 import numpy as np
+import polars as pl
 import torch
 from torch import Tensor
 
 from affekt.corpora import Corpus, open_recordings
+from affekt.corpora.preferences import LEVELS, read_preferences, with_preference_levels
 from affekt.errors import ConfigError, DataError
 from affekt.losses import RankingForm, RankingLoss, ranking_loss
 from affekt.metrics import kendall_tau
 from affekt.models import ATTRIBUTES, EmotionModel, Heads, ModelConfig, RankerNetwork
-from affekt.preference.lists import LabelLists, ListSampler, PreferenceLists, grade_counts, read_preferences, rows_of
+from affekt.preference.lists import LabelLists, ListSampler, PreferenceLists, grade_counts, rows_of
 from affekt.training import FeatureStore, Objective, TargetBatch, Targets, TrainConfig, TrainingMethod, targets_of
 from affekt.types import FloatArray, IntArray, PathLike
 
@@ -78,8 +82,8 @@ class RankTargets(Targets):
 
     @property
     def usable(self) -> IntArray:
-        """Rows that can stand in a list and have a level."""
-        return self.listed[self.labels[self.listed] >= 0]
+        """Rows that can stand in a list."""
+        return self.listed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,8 +114,8 @@ class RankList(TrainingMethod):
     votes: bool = False
     """Tell recordings apart by their raters' grades instead of the mean label."""
     preferences: str = ""
-    """File of pairs or lists that people put in order, see :func:`affekt.preference.lists.read_preferences`; it decides
-    the order in place of the label."""
+    """File of pairs or lists that people put in order, see :func:`affekt.corpora.preferences.read_preferences`; it
+    decides the order in place of the label, and where there is no label the levels, too."""
 
     def __post_init__(self) -> None:
         if self.loss not in ("listmle", "listnet", "ranklist", "ranknet"):
@@ -138,12 +142,41 @@ class RankList(TrainingMethod):
                 "was expected; leave the others out."
             )
 
+    @property
+    def partly(self) -> bool:
+        """Preferences order utterances whose level nobody knows."""
+        return bool(self.preferences)
+
+    def files(self) -> dict[str, Path]:
+        """The file of preferences."""
+        return {"preferences": Path(self.preferences)} if self.preferences else {}
+
+    def settle(self, corpus: Corpus, config: TrainConfig) -> tuple[Corpus, TrainConfig]:
+        """Take the levels from the preferences where the label is to be ``preference``, or the corpus has no emotion.
+
+        Utterances that nobody compared are left out then. See :mod:`affekt.corpora.preferences` for the levels.
+
+        Raises:
+            DataError: the file cannot be read, or does not tell the utterances of the corpus apart.
+        """
+        bare = config.label == "emotion" and corpus.table["emotion"].is_null().all()
+        if not self.preferences or not (bare or config.label == "preference"):
+            return corpus, config
+        corpus = with_preference_levels(corpus, self.preferences)
+        corpus = corpus.select(pl.col("preference").is_not_null())
+        if corpus.table["preference"].n_unique() < 2:
+            raise DataError(
+                f"the preferences in {self.preferences} give {len(corpus)} utterances of corpus '{corpus.name}' no two "
+                "levels; some preferred to others were expected; check the names of the utterances or compare more."
+            )
+        return corpus, replace(config, label="preference", classes=config.classes or LEVELS)
+
     def targets(self, corpus: Corpus, model: ModelConfig, config: TrainConfig) -> RankTargets:
         """What the utterances are ordered by, and their levels.
 
         Raises:
             ConfigError: the model has attributes or intents besides its levels, or ``within`` is no column.
-            DataError: a level is missing, or what is ordered by.
+            DataError: a level is missing (without preferences), or what is ordered by.
         """
         if model.family != "ranker" or model.attributes or model.intents:
             raise ConfigError(
@@ -151,7 +184,7 @@ class RankList(TrainingMethod):
                 f"{len(model.attributes)} attributes and {len(model.intents)} intents); say --model ranker and learn "
                 "nothing besides."
             )
-        plain = targets_of(corpus, model, config)
+        plain = targets_of(corpus, model, config, partly=self.partly)
         values = _values(corpus, model, plain.labels)
         listed: IntArray = np.flatnonzero(~np.isnan(values))
         sampler: ListSampler
@@ -216,7 +249,7 @@ class _ListObjective(Objective):
         super().__init__(config, targets, rows, n_classes=len(model.classes))
         self.method = method
         self.model = model
-        self.ordered = targets.ordered
+        self.given = read_preferences(method.preferences) if targets.ordered else ()
         self.values = torch.from_numpy(np.asarray(targets.values, np.float32))
         self.skip = method.skip or method.size - 1
         self.comparisons: list[float] = []
@@ -238,7 +271,7 @@ class _ListObjective(Objective):
         scores = network.score(features, lengths)
         rows = batch.rows.view(-1, self.method.size)  # (L, n)
         again = torch.cat([torch.zeros_like(rows[:, :1], dtype=torch.bool), rows[:, 1:] == rows[:, :-1]], dim=1)
-        if self.ordered:
+        if self.given:
             targets = -torch.arange(rows.shape[1], dtype=scores.dtype, device=rows.device).expand(rows.shape)
         else:
             targets = self.values[rows]
@@ -266,12 +299,10 @@ class _ListObjective(Objective):
         corpus = store.corpus
         scores = torch.from_numpy(predict_scores(model, store)).double()
         self.dev_tau = None
-        if self.ordered:
-            given = rows_of(read_preferences(self.method.preferences), corpus.table["utterance"].to_list())
-            if given:
-                losses = [ranking_loss(scores[torch.from_numpy(rows)][None]) for rows in given]
-                pairs = sum(len(rows) * (len(rows) - 1) / 2 for rows in given)
-                return float(torch.cat(losses).sum()) / pairs
+        if given := rows_of(self.given, corpus.table["utterance"].to_list()):
+            losses = [ranking_loss(scores[torch.from_numpy(rows)][None]) for rows in given]
+            pairs = sum(len(rows) * (len(rows) - 1) / 2 for rows in given)
+            return float(torch.cat(losses).sum()) / pairs
         values = _values(corpus, self.model, targets.labels)
         known = np.flatnonzero(~np.isnan(values))
         if len(np.unique(values[known])) < 2:

@@ -22,7 +22,7 @@ from affekt.models import EmotionModel, tensor_digest
 from affekt.recognition.fusion import FusedHeads, best_weights, head_score, weighted_mean
 from affekt.recognition.fusion_scores import FusionScore, FusionTruth
 from affekt.training import Exposure, FeatureStore, Progress, exposure, predict_heads
-from affekt.training.evaluate import as_labelled
+from affekt.training.intake import as_labelled
 from affekt.types import FloatArray, IntArray
 
 __all__ = ["MOST", "Fusion", "FusionWeighting", "fuse_models"]

@@ -39,10 +39,13 @@ def evaluation_page(content: Mapping[str, Any]) -> str:
         warnings=content["warnings"],
         content=content,
         emotions=emotions,
+        thing=_thing(content),
         attributes=content.get("attributes"),
         scored=_scored(content),
         measures=_measures(content),
-        classes_plot=plot(dot_figure(bars, chance=None, alt=_alt("Recall of each emotion", bars), name="classes"))
+        classes_plot=plot(
+            dot_figure(bars, chance=None, alt=_alt(f"Recall of each {_thing(content)}", bars), name="classes")
+        )
         if bars
         else None,
         class_rows=_class_rows(content) if emotions else [],
@@ -80,7 +83,7 @@ def _interval(found: Mapping[str, Any] | None, write: Any) -> dict[str, str]:
 def _headline(content: Mapping[str, Any]) -> str:
     if content["uar"] is not None:
         found, chance = percent(content["uar"]["estimate"]), percent(content["chance_uar"])
-        return f"{found} of emotions recognised, where guessing gives {chance}{_intents_too(content)}"
+        return f"{found} of {_things(content)} recognised, where guessing gives {chance}{_intents_too(content)}"
     scores = [
         f"{name} {number(found['ccc']['estimate'])}"
         for name, found in content.get("attributes", {}).items()
@@ -90,6 +93,18 @@ def _headline(content: Mapping[str, Any]) -> str:
         return f"Agreement with the raters (CCC): {', '.join(scores)}"
     told = _intents_too(content).removeprefix("; ").replace("intents,", "intents recognised,")
     return told or "Errors of the estimated attributes"
+
+
+def _thing(content: Mapping[str, Any]) -> str:
+    """What the model tells of a recording, in words."""
+    label: str = content["model"]["label"]
+    return label if label in ("emotion", "intent") else f"level of {label}"
+
+
+def _things(content: Mapping[str, Any]) -> str:
+    """Several of these."""
+    label: str = content["model"]["label"]
+    return f"{label}s" if label in ("emotion", "intent") else f"levels of {label}"
 
 
 def _intents_too(content: Mapping[str, Any]) -> str:
@@ -143,7 +158,9 @@ def _scored(content: Mapping[str, Any]) -> list[str]:
             what = name or "recordings without an emotion"
             found.append(f"{what} was left out ({count} recordings of the corpus).")
     if content.get("unlabelled"):
-        found.append(f"{content['unlabelled']} recordings have no emotion and are in no score of emotions.")
+        found.append(
+            f"{content['unlabelled']} recordings have no {_thing(content)} and are in no score of {_things(content)}."
+        )
     told = content.get("intents")
     if told is not None and told["without"]:
         found.append(

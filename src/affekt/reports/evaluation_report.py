@@ -16,8 +16,18 @@ from affekt.metrics import bootstrap_difference, fit_temperature, holm, mcnemar,
 from affekt.models import EmotionModel, tensor_digest
 from affekt.reports.evaluation_intents import compare_intents, only_intents, require_same_intents
 from affekt.reports.evaluation_page import evaluation_page
-from affekt.training import Evaluation, FeatureStore, Progress, exposure, predict_heads, run_record, score_heads
+from affekt.training import (
+    Evaluation,
+    FeatureStore,
+    Progress,
+    as_taken,
+    exposure,
+    predict_heads,
+    run_record,
+    score_heads,
+)
 from affekt.training.head_scores import first_rated, speaker_clusters
+from affekt.training.intake import preferences_changed
 from affekt.training.intent_scores import indices_of
 from affekt.training.predict import PredictedHeads
 from affekt.types import IntArray, PathLike
@@ -100,6 +110,8 @@ def evaluate_with_report(
     others = [EmotionModel.from_pretrained(path) for path in against]
     for path, other in zip(against, others, strict=True):
         _require_same_answers(loaded, other, path)
+    changed = "preference" not in corpus.table.columns and preferences_changed(loaded.config)
+    corpus = as_taken(corpus, loaded.config)
     described = None
     if mapping or drop:
         described = describe_mapping(corpus, mapping or {}, classes=loaded.classes, drop=drop)
@@ -136,7 +148,7 @@ def evaluate_with_report(
         "format": "affekt-evaluation",
         "format_version": 1,
         "split": side,
-        "warnings": _warnings(loaded, counts, heard, compared),
+        "warnings": _warnings(loaded, counts, heard, compared, changed=changed),
         **found.to_json(),
         "corpus": {
             "name": corpus.name,
@@ -147,6 +159,7 @@ def evaluate_with_report(
         },
         "model": {
             "family": loaded.config.family,
+            "label": loaded.config.label,
             "weights_sha256": tensor_digest(loaded),
             "trained_on": None if training is None else training.get("corpus"),
             "deletions": sum(entry.get("event") == "deletion" for entry in loaded.config.history),
@@ -248,7 +261,7 @@ def _temperature(
     seed: int,
 ) -> dict[str, Any] | None:
     """A temperature from utterances that are not scored, and the calibration of the scored ones with it."""
-    source = replace(source, classes=model.classes)
+    source = replace(as_taken(source, model.config), classes=model.classes)
     used = set(_places(scored.corpus))
     labelled = source.table["emotion"].is_not_null().to_list()
     rows = np.array(
@@ -363,6 +376,8 @@ def _warnings(
     counts: Mapping[str, int],
     heard: int,
     compared: Sequence[Mapping[str, Any]],
+    *,
+    changed: bool,
 ) -> list[str]:
     """What makes the scores better than they would be for strangers, in sentences."""
     total = sum(counts.values())
@@ -385,6 +400,11 @@ def _warnings(
         found.append(
             f"The model's best epoch was chosen on {counts['dev']} of the {total} scored recordings: their scores are "
             "optimistic."
+        )
+    if changed:
+        found.append(
+            "The file of preferences that the levels come from has changed since the model was trained: what counts as "
+            "right may differ from what it learned."
         )
     for entry in compared:
         recordings = entry["trained_on"]["recordings"]

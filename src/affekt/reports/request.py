@@ -17,7 +17,7 @@ from affekt.corpora.table import nearest
 from affekt.errors import ConfigError, DataError
 from affekt.files import read_json
 from affekt.models import SIDES, EmotionModel
-from affekt.training import FeatureStore, TrainConfig, TrainingMethod, is_held_out, with_classes
+from affekt.training import FeatureStore, TrainConfig, TrainingMethod, as_taken, is_held_out, with_classes
 from affekt.types import PathLike, Waveform
 from affekt.unlearning import ForgetSet, Retained
 from affekt.unlearning.harness import Scope
@@ -79,7 +79,7 @@ def read_request(
     """Choose, read and sort the requested recordings.
 
     Returns:
-        The request, and the corpus without it (not opened).
+        The request, and the corpus without it (not opened), both as the model takes them in.
 
     Raises:
         ConfigError: not exactly one of speaker and utterances is given.
@@ -90,6 +90,7 @@ def read_request(
             f"{'both' if speaker is not None else 'neither'} of speaker and utterances given; exactly one was "
             "expected; name a speaker or list utterances."
         )
+    corpus = as_taken(corpus, model.config)
     if speaker is not None:
         corpus.with_speakers(speaker)  # raises the error that names the nearest id
         wanted = (corpus.table["speaker"] == speaker).fill_null(False).to_numpy()

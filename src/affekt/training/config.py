@@ -29,7 +29,7 @@ class TrainConfig:
     intent_weight: float = 1.0
     """Weight of the intents' loss beside that of the emotions."""
     label: str = "emotion"
-    """Column the classes come from: emotion, intensity, intent, or an attribute cut at ``edges``."""
+    """Column the classes come from: emotion, intensity, intent, preference, or an attribute cut at ``edges``."""
     classes: tuple[str, ...] = ()
     """The classes in their order, for a label that has one; none: those of the corpus."""
     edges: tuple[float, ...] = ()

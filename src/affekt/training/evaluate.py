@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from affekt.corpora import Corpus, labelled_by
+from affekt.corpora import Corpus
 from affekt.errors import ConfigError, DataError
 from affekt.metrics import (
     Calibration,
@@ -36,6 +36,7 @@ from affekt.training.head_scores import (
     score_several,
     speaker_clusters,
 )
+from affekt.training.intake import as_taken
 from affekt.training.intent_scores import IntentEvaluation, JointEvaluation, score_intents, score_joint
 from affekt.training.predict import PredictedHeads, predict_heads
 from affekt.types import FloatArray, IntArray
@@ -46,7 +47,6 @@ __all__ = [
     "rows_of_side",
     "score_heads",
     "score_logits",
-    "with_classes",
 ]
 
 _NOT_GROUPS = ("end", "file", "start", "text", "utterance")
@@ -169,8 +169,9 @@ def score_heads(
 ) -> Evaluation:
     """Score everything a model said about a corpus: emotions, attributes, several labels, and against every rater.
 
-    Utterances without an emotion are an error for a model of emotions alone on a corpus without ratings. Otherwise
-    they count where they can (attributes, several labels), and ``unlabelled`` says how many there were.
+    Utterances without an emotion are an error for a model of emotions alone on a corpus without ratings, unless it is a
+    ranker. Otherwise they count where they can (attributes, several labels), and ``unlabelled`` says how many there
+    were.
 
     Args:
         config: of the model: its classes, attributes and scale.
@@ -191,7 +192,7 @@ def score_heads(
     labelled: IntArray = np.empty(0, np.int64)
     labels: IntArray = np.empty(0, np.int64)
     if config.classes:
-        labelled = _labelled(corpus, partly=bool(config.attributes or config.intents) or corpus.ratings is not None)
+        labelled = _labelled(corpus, config)
         if len(labelled):
             labels = corpus.select(labelled).labels()
             found = score_logits(
@@ -289,29 +290,12 @@ def evaluate(
     if not len(corpus):
         raise DataError("there is nothing to evaluate (got 0 utterances); at least one was expected; choose another.")
     if model.classes:
-        corpus = replace(as_labelled(corpus, model.config), classes=model.classes)
-        if not (model.config.attributes or model.config.intents) and corpus.ratings is None:
-            corpus.labels()  # refused before the work
+        corpus = replace(as_taken(corpus, model.config), classes=model.classes)
+        _labelled(corpus, model.config)  # refused before the work
     heads = predict_heads(model, store or FeatureStore(model, corpus), np.arange(len(corpus)))
     return score_heads(
         model.config, heads, corpus, groups=groups, resamples=resamples, seed=seed, calibration=calibration
     )
-
-
-def as_labelled(corpus: Corpus, model: ModelConfig) -> Corpus:
-    """The corpus with classes from the column that a model learned from."""
-    return labelled_by(corpus, model.label, classes=model.classes, edges=model.edges) if model.classes else corpus
-
-
-def with_classes(corpus: Corpus, model: ModelConfig) -> Corpus:
-    """The corpus labelled as a model was trained: its classes in its order, from the column it learned from.
-
-    Raises:
-        DataError: the corpus has an emotion that the model does not know, or none at all.
-    """
-    changed = replace(as_labelled(corpus, model), classes=model.classes)
-    changed.labels()
-    return changed
 
 
 def rows_of_side(model: EmotionModel, corpus: Corpus, side: str) -> IntArray:
@@ -330,9 +314,9 @@ def rows_of_side(model: EmotionModel, corpus: Corpus, side: str) -> IntArray:
     return exposure(model, corpus).rows(side)
 
 
-def _labelled(corpus: Corpus, *, partly: bool) -> IntArray:
-    """Rows with an emotion; all must have one unless there is more to score."""
-    if not partly:
+def _labelled(corpus: Corpus, config: ModelConfig) -> IntArray:
+    """Rows with an emotion; all must have one unless there is more to score, or the model orders what has none."""
+    if not (config.attributes or config.intents or corpus.ratings is not None or config.family == "ranker"):
         corpus.labels()
     return np.flatnonzero(corpus.table["emotion"].is_not_null().to_numpy())
 

@@ -58,7 +58,7 @@ class FitResult:
     heldout_rows: tuple[int, ...]
     """Rows of the training corpus that were held out to measure the loss within speakers."""
     without_target: int
-    """How many rows were left out because nobody voted for a class or rated an attribute (never with hard targets)."""
+    """How many rows were left out because nobody voted for a class, rated an attribute or put them in order."""
     seconds: float
 
 
@@ -176,7 +176,7 @@ def fit(
             "divide it; one process was expected; run it without accelerate launch."
         )
     targets = method.targets(train, model.config, config)
-    dev_targets = targets_of(dev, model.config, config)
+    dev_targets = targets_of(dev, model.config, config, partly=method.partly)
     known = targets
     usable = np.isin(np.arange(len(train)), targets.usable)
     held_by = seed if heldout_seed is None else heldout_seed

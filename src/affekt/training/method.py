@@ -9,12 +9,15 @@ its name.
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar, NamedTuple
 
 import numpy as np
 
 from affekt.corpora import Corpus
+from affekt.errors import DataError
 from affekt.models import EmotionModel, ModelConfig
+from affekt.models.digest import file_digest
 from affekt.training.config import TrainConfig
 from affekt.training.features import FeatureStore, length_batches
 from affekt.training.targets import Objective, Targets, targets_of
@@ -46,13 +49,47 @@ class TrainingMethod:
     DIVISIBLE: ClassVar[bool] = True
     """Whether a batch may be divided over processes: the loss of one recording does not depend on the others."""
 
+    @property
+    def partly(self) -> bool:
+        """Whether there may be utterances without a label to learn from."""
+        return False
+
+    def files(self) -> dict[str, Path]:
+        """Files that settings name and that decide what is learned, by setting; what is in them is part of the run."""
+        return {}
+
+    def described_files(self) -> dict[str, dict[str, str]]:
+        """Of each of :meth:`files` its path and SHA-256, as records have it.
+
+        Raises:
+            DataError: one cannot be read.
+        """
+        try:
+            return {
+                name: {"path": str(path.resolve()), "sha256": file_digest(path)} for name, path in self.files().items()
+            }
+        except OSError as error:
+            raise DataError(
+                f"{error.filename} cannot be read ({error.strerror}); the file that the method {self.NAME} learns from "
+                "was expected; check the path."
+            ) from None
+
+    def settle(self, corpus: Corpus, config: TrainConfig) -> tuple[Corpus, TrainConfig]:
+        """Called with the whole corpus before it is split, by :func:`affekt.training.train`.
+
+        Returns:
+            The corpus, with labels that the method knows and the table does not, without utterances that are of no use
+            to it; and the configuration that says so.
+        """
+        return corpus, config
+
     def targets(self, corpus: Corpus, model: ModelConfig, config: TrainConfig) -> Targets:
         """What is learned of each utterance of the training side; ``usable`` are the rows to train on.
 
         Raises:
             DataError: as :func:`~affekt.training.targets_of` does.
         """
-        return targets_of(corpus, model, config)
+        return targets_of(corpus, model, config, partly=self.partly)
 
     def prepare(
         self,

@@ -109,8 +109,10 @@ def run_fingerprint(
 ) -> str:
     """SHA-256 over all that decides what a run does: a checkpoint of another run must not be gone on from."""
     network: list[Any] = [model.config.family, model.config.options, model.classes, model.config.attribute_range]
+    files = {} if config.method is None else config.method.described_files()
+    read = sorted([name, entry["sha256"]] for name, entry in files.items())
     content = json.dumps(
-        [config.to_json(), seed, heldout_seed, rows.tolist(), train_digest, dev_digest, *network], sort_keys=True
+        [config.to_json(), seed, heldout_seed, rows.tolist(), train_digest, dev_digest, *network, *read], sort_keys=True
     )
     return hashlib.sha256(content.encode()).hexdigest()
 

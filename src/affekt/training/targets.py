@@ -40,7 +40,8 @@ class Targets:
     """Targets of every utterance of a corpus."""
 
     labels: IntArray
-    """Class indices, (N,); -1 where an utterance has no emotion (only with soft targets or attributes alone)."""
+    """Class indices, (N,); -1 where an utterance has no emotion (never with hard targets alone, unless a method says
+    that it learns from such utterances too)."""
     shares: FloatArray | None
     """Distributions over the classes, (N, K), for soft and multi-label targets; NaN where nobody voted for a class."""
     attributes: FloatArray
@@ -86,13 +87,14 @@ def attribute_range(corpus: Corpus, attributes: tuple[str, ...]) -> tuple[float,
     return float(np.nanmin(values)), float(np.nanmax(values))
 
 
-def targets_of(corpus: Corpus, model: ModelConfig, config: TrainConfig) -> Targets:
+def targets_of(corpus: Corpus, model: ModelConfig, config: TrainConfig, *, partly: bool = False) -> Targets:
     """What a model shall learn of a corpus.
 
     Args:
         corpus: utterances; its ratings are needed for soft and multi-label targets.
         model: classes, attributes and their range.
         config: the kind of target.
+        partly: whether an emotion may be missing (hard).
 
     Raises:
         DataError: an emotion is missing or unknown (hard), there are no ratings (soft), or nothing can be learned.
@@ -102,8 +104,12 @@ def targets_of(corpus: Corpus, model: ModelConfig, config: TrainConfig) -> Targe
     labels: IntArray
     if not model.classes:
         labels = np.full(size, -1, np.int64)
-    elif config.target == "hard":
+    elif config.target == "hard" and not partly:
         labels = corpus.labels()
+    elif config.target == "hard":
+        known = np.flatnonzero(corpus.table["emotion"].is_not_null().to_numpy())
+        labels = np.full(size, -1, np.int64)
+        labels[known] = corpus.select(known).labels()
     else:
         labels = _known_labels(corpus, model.classes)
         shares = _shares(corpus, model.classes, config)
@@ -148,7 +154,8 @@ class Objective:
         self.weights: Tensor | None = None
         if n_classes and config.class_weights:
             if targets.shares is None:
-                self.weights = class_weights(targets.labels[rows], n_classes)
+                labels = targets.labels[rows]
+                self.weights = class_weights(labels[labels >= 0], n_classes)
             else:
                 counts = torch.as_tensor(np.nansum(targets.shares[rows], axis=0))
                 self.weights = effective_number_weights(counts)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 from accelerate import Accelerator
 
 from affekt.corpora import Corpus, Split, labelled_by
@@ -18,6 +19,7 @@ from affekt.training.erasure_ready import ErasureConfig, erasure_statistics
 from affekt.training.evaluate import Evaluation, evaluate
 from affekt.training.features import FeatureStore
 from affekt.training.fit import FitResult, Progress, clear_checkpoint, fit, make_accelerator, model_for
+from affekt.training.method import TrainingMethod
 from affekt.training.record import run_record
 from affekt.types import PathLike
 
@@ -35,6 +37,8 @@ class TrainReport:
     """The development speakers; the epoch was chosen on them, so this is optimistic."""
     fit: FitResult
     seconds: float
+    left_out: int = 0
+    """Utterances of the corpus that were of no use to the method, on no side."""
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values."""
@@ -50,6 +54,7 @@ class TrainReport:
                 "without_target": self.fit.without_target,
                 "dev": self.dev.utterances,
                 "test": self.test.utterances,
+                "left_out": self.left_out,
             },
             "test": self.test.to_json(),
             "dev": self.dev.to_json(),
@@ -97,8 +102,15 @@ def train(
     out = check_new_folder(out)
     find_family(family)  # an unknown one is named before anything is read
     settings = config or recipe(family)
-    data_sha256 = corpus.digest
+    method: TrainingMethod = settings.method or TrainingMethod()
+    data_sha256, utterances, speakers = corpus.digest, len(corpus), corpus.speakers
     if settings.emotions:
+        corpus, settings = method.settle(corpus, settings)
+        if gone := sorted((set(test_speakers or ()) & set(speakers)) - set(corpus.speakers)):
+            raise DataError(
+                f"speakers {', '.join(gone)} cannot be test speakers (got no utterance of theirs that {method.NAME} "
+                f"can use); some of {', '.join(corpus.speakers[:8])} were expected; name others."
+            )
         corpus = labelled_by(corpus, settings.label, classes=settings.classes, edges=settings.edges)
         if len(corpus.classes) < 2:
             raise DataError(
@@ -106,7 +118,7 @@ def train(
                 "column."
             )
         if settings.target == "hard":
-            corpus.labels()
+            (corpus.select(pl.col("emotion").is_not_null()) if method.partly else corpus).labels()
     split = chosen_split(corpus, test_speakers=test_speakers, seed=seed)
     checkpoint = out.with_name(f".{out.name}.training")
     if not resume and checkpoint.exists():
@@ -115,7 +127,7 @@ def train(
     report = train_split(
         split,
         family=family,
-        config=config,
+        config=settings,
         options=options,
         seed=seed,
         erasure=erasure,
@@ -124,9 +136,10 @@ def train(
         progress=progress,
         accelerator=accelerator,
     )
+    report = replace(report, left_out=utterances - len(corpus))
     if accelerator.is_main_process:
         with new_folder(out) as folder:
-            write_trained(folder, report, config=config or recipe(family), seed=seed, data_sha256=data_sha256)
+            write_trained(folder, report, config=settings, seed=seed, data_sha256=data_sha256)
         clear_checkpoint(checkpoint)
     accelerator.wait_for_everyone()
     return report
@@ -154,6 +167,7 @@ def write_trained(folder: Path, report: TrainReport, *, config: TrainConfig, see
         seed=seed,
         data_sha256=data_sha256,
         model_sha256=tensor_digest(report.model),
+        files=report.model.config.history[-1].get("files", {}),
         seconds=report.seconds,
         metrics=report.to_json(),
     )
@@ -176,8 +190,16 @@ def train_split(
     """Train on one split and score its development and test speakers; nothing but checkpoints is written."""
     started = time.perf_counter()
     config = config or recipe(family)
+    method: TrainingMethod = config.method or TrainingMethod()
+    files = method.described_files()  # before hours of training, in which they may change
     if config.emotions and not split.train.classes:
         raise DataError(f"corpus '{split.train.name}' has no emotions; set emotions = false, or label it.")
+    for side in ("dev", "test") if config.emotions and method.partly else ():
+        if getattr(split, side).table["emotion"].is_null().all():
+            raise DataError(
+                f"no utterance of the {side} speakers has a label (got {len(getattr(split, side))} utterances); some "
+                "were expected to score the model on; label some of theirs or name other test speakers."
+            )
     model = model_for(split.train, config, family=family, seed=seed, options=options)
     share = config.memory_gib / 3
     stores = {side: FeatureStore(model, getattr(split, side), memory_gib=share) for side in ("train", "dev", "test")}
@@ -222,6 +244,8 @@ def train_split(
     }
     if config.method is not None:
         history["method"] = config.method.NAME
+    if files:
+        history["files"] = files
     if scores["dev"].uar is not None:
         history["dev_uar"] = scores["dev"].uar.estimate
     model.config = replace(model.config, history=(*model.config.history, history))
