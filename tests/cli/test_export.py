@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from affekt.models import EmotionModel, ModelConfig
+
 Affekt = Callable[..., Any]
 
 
@@ -29,6 +31,16 @@ def test_export_and_predict(affekt: Affekt, place: Path) -> None:
     again = affekt("export", place / "model")
     assert again.code == 2
     assert "model.onnx exists already; results are never written over" in again.err
+
+
+def test_a_model_that_reads_text_is_refused(affekt: Affekt, tmp_path: Path) -> None:
+    config = ModelConfig(family="text", classes=("anger", "joy"), options={"words": 8, "characters": 8})
+    EmotionModel(config).save_pretrained(tmp_path / "model")
+    ran = affekt("export", tmp_path / "model")
+    assert ran.code == 2
+    assert ran.out == ""
+    assert "a model of the family text cannot be exported (it reads text)" in ran.err
+    assert not (tmp_path / "model" / "export").exists()
 
 
 def test_bad_input(affekt: Affekt, place: Path, snapshot: Callable[[Path], dict[str, str]]) -> None:

@@ -18,12 +18,16 @@ from affekt.audio.batching import pad_batch
 from affekt.errors import CheckpointError, DataError, MissingExtraError, ShapeError
 from affekt.models import EmotionModel, ModelConfig, onnx_export, tensor_digest
 from affekt.models.onnx_export import export_onnx, minimum_samples
+from affekt.prediction import OnnxScorer
 
 CLASSES = ("anger", "joy", "sadness")
 TINY: dict[str, Any] = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+SMALL: dict[str, Any] = {"channels": (4, 6, 8), "width": 16, "n_mels": 40}
 KINDS: dict[str, tuple[str, dict[str, Any]]] = {
+    "audio-text": ("audio-text", {"settings": SMALL, "words": 16, "characters": 16, "hidden": 12, "embedding": 8}),
     "emo18": ("emo18", {"hidden": 16}),
-    "logmel-cnn": ("logmel-cnn", {"channels": (4, 6, 8), "width": 16, "n_mels": 40}),
+    "logmel-cnn": ("logmel-cnn", SMALL),
+    "ranker": ("ranker", {"settings": SMALL}),
     "ridge": ("ridge", {"n_mels": 20}),
     "zhao19": ("zhao19", {"hidden": 16}),
 }
@@ -153,6 +157,47 @@ def test_a_head_that_is_solved_agrees(tmp_path: Path) -> None:
     model = model_of("ridge")
     export_onnx(model, tmp_path / "model.onnx")
     check_agreement(model, tmp_path / "model.onnx")
+
+
+@pytest.mark.slow
+def test_classes_that_are_sentences_agree(tmp_path: Path) -> None:
+    model = model_of("audio-text", attributes=("arousal",))
+    model.network.describe(["an angry voice", "a happy voice", "a sad voice", "an excited voice"])
+    assert export_onnx(model, tmp_path / "model.onnx").outputs == ("logits", "probabilities", "attributes")
+    check_agreement(model, tmp_path / "model.onnx")
+
+
+@pytest.mark.slow
+def test_a_ranker_gives_its_score_too(tmp_path: Path) -> None:
+    model = model_of("ranker")
+    with torch.no_grad():
+        model.network.slope.fill_(0.7)
+        model.network.bias.copy_(torch.tensor([0.2, -0.1, 0.4]))
+        for parameter in model.network.source.head.parameters():  # scores far from 0
+            parameter.mul_(300.0)
+    path = tmp_path / "model.onnx"
+    assert export_onnx(model, path).outputs == ("logits", "probabilities", "scores")
+    clips = [noise(size, seed=size) for size in (9000, 16000, 3000)]
+    with torch.no_grad():
+        alone = [model.network.score(*model.front_end(clip[None], torch.tensor([len(clip)]))) for clip in clips]
+    wanted = torch.cat(alone).numpy()
+    assert np.abs(wanted).max() > 10.0
+    found = run(path, clips)
+    assert found["scores"].shape == (3,)
+    assert found["scores"] == pytest.approx(wanted, rel=1e-4, abs=1e-4)
+    logits = OnnxScorer(path)([clip.numpy() for clip in clips]).logits  # passes over what it does not know
+    with torch.no_grad():
+        read = model.network.read(torch.from_numpy(wanted)).numpy()
+    assert logits == pytest.approx(read, rel=1e-4, abs=1e-4)
+
+
+def test_a_model_that_reads_is_refused(tmp_path: Path) -> None:
+    model = EmotionModel(ModelConfig(family="text", classes=CLASSES, options={"words": 16, "characters": 16}))
+    with pytest.raises(
+        CheckpointError, match=r"the family text cannot be exported \(it reads text\); a model that hears"
+    ):
+        export_onnx(model, tmp_path / "model.onnx")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.slow

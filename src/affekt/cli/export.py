@@ -16,8 +16,9 @@ def export(
 ) -> int:
     """Write a model as an .onnx file, which predicts without torch.
 
-    The file takes waveforms and lengths and gives logits, probabilities and attributes; its metadata name them. It is
-    compared with the model on batches of several sizes and lengths, and refused if a score differs by more than 1e-4.
+    The file takes waveforms and lengths and gives logits, probabilities and attributes, of a ranker scores too; its
+    metadata name them. It is compared with the model on batches of several sizes and lengths, and refused if a score
+    differs by more than 1e-4. A model that reads text cannot be exported.
 
     Args:
         model: Model directory.

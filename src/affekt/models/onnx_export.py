@@ -3,7 +3,8 @@
 Inputs of the graph: ``waveforms`` (batch, samples) float32 in [-1, 1] at the sample rate, anything behind the end of a
 shorter clip; ``lengths`` (batch) int64, samples of each clip. Outputs: ``logits`` (batch, K) and ``probabilities``
 (batch, K), their softmax, for a model with classes; ``attributes`` (batch, A) on the raters' scale for a model with
-attributes; ``intents`` (batch, I), logits, for a model that tells them. Batch and samples can be any number. Under the
+attributes; ``intents`` (batch, I), logits, for a model that tells them; ``scores`` (batch,) for a ranker, whose order
+alone means something. Batch and samples can be any number. Under the
 key ``affekt`` the metadata hold, as JSON, the names and their order, the shortest clip, and where the model comes from.
 
 What the exporter cannot follow is replaced in a copy by its equal: the log mel spectrogram by one convolution with the
@@ -31,12 +32,13 @@ from affekt.audio.batching import length_mask, pad_batch
 from affekt.errors import AffektError, CheckpointError, MissingExtraError, ShapeError
 from affekt.files import check_new_file, new_file
 from affekt.models.emotion_model import EmotionModel, tensor_digest
-from affekt.types import FloatArray, PathLike
+from affekt.models.ranker_network import RankerNetwork
+from affekt.types import PathLike
 
 __all__ = ["TOLERANCE", "ExportReport", "export_onnx", "minimum_samples"]
 
 TOLERANCE: Final = 1e-4
-"""How much a score of the exported model may differ from that of the model; an attribute: as a share of its scale."""
+"""How much a score of the exported model may differ from that of the model; see :class:`ExportReport`."""
 
 _LARGEST_BYTES: Final = 2**31 - 2**20
 """An ONNX file is one protocol buffer, which cannot be larger than 2 GiB."""
@@ -59,7 +61,8 @@ class ExportReport:
     maximum_samples: int | None
     """The longest clip that the file takes; None is any."""
     largest_difference: float
-    """From the model's own scores, over all compared batches; attributes as a share of their scale."""
+    """From the model's own scores, over all compared batches; attributes as a share of their scale, scores of a ranker
+    beyond 1 as a share of themselves."""
     compared_clips: int
 
     def to_json(self) -> dict[str, Any]:
@@ -73,23 +76,26 @@ class _Graph(nn.Module):
     def __init__(self, model: EmotionModel) -> None:
         super().__init__()
         self.model = model
-        low, high = model.config.attribute_range
-        self.low, self.scale = low, high - low
         self.names = [
             *(("logits", "probabilities") if model.config.classes else ()),
             *(("attributes",) if model.config.attributes else ()),
             *(("intents",) if model.config.intents else ()),
+            *(("scores",) if isinstance(model.network, RankerNetwork) else ()),
         ]
 
     def forward(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, ...]:
         inside = length_mask(lengths, waveforms.shape[1])
-        heads = self.model.heads(*self.model.front_end(torch.where(inside, waveforms, 0.0), lengths))
+        features, counts = self.model.front_end(torch.where(inside, waveforms, 0.0), lengths)
+        heads = self.model.heads(features, counts)
+        low, high = self.model.config.attribute_range
         found = {
             "logits": heads.logits,
             "probabilities": heads.logits.softmax(1),
-            "attributes": self.low + self.scale * heads.attributes,
+            "attributes": low + (high - low) * heads.attributes,
             "intents": heads.intents,
         }
+        if isinstance(self.model.network, RankerNetwork):
+            found["scores"] = self.model.network.score(features, counts)
         return tuple(found[name] for name in self.names)
 
 
@@ -180,11 +186,16 @@ def export_onnx(model: EmotionModel, path: PathLike, *, tolerance: float = TOLER
 
     Raises:
         MissingExtraError: onnx, onnxscript or onnxruntime is not installed.
-        CheckpointError: the network has a part that cannot be exported, the file would be larger than 2 GiB, or its
-            scores differ by more than the tolerance.
+        CheckpointError: the model reads texts, its network has a part that cannot be exported, the file would be larger
+            than 2 GiB, or its scores differ by more than the tolerance.
         DataError: ``path`` exists.
     """
     path = check_new_file(path)
+    if model.reads != "sound":
+        raise CheckpointError(
+            f"a model of the family {model.config.family} cannot be exported (it reads {model.reads}); a model that "
+            "hears waveforms was expected, as an exported one does; predict with the model directory."
+        )
     _check_extra()
     size = sum(tensor.numel() * tensor.element_size() for tensor in model.state_dict().values())
     if size > _LARGEST_BYTES:
@@ -320,7 +331,7 @@ def _compare(model: EmotionModel, path: Path, least: int, most: int | None) -> t
     options.log_severity_level = 3
     options.intra_op_num_threads = torch.get_num_threads()
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    names = [output.name for output in session.get_outputs()]
+    graph = _Graph(model)
     low, high = model.config.attribute_range
     largest, clips = 0.0, 0
     rate = model.config.sample_rate
@@ -328,20 +339,13 @@ def _compare(model: EmotionModel, path: Path, least: int, most: int | None) -> t
         lengths = [min(max(least, round(second * rate)), most or 2**40) for second in seconds]
         waveforms, counts = pad_batch([_noise(length, 10 * number + k) for k, length in enumerate(lengths)])
         with torch.no_grad():
-            heads = model.heads(*model.front_end(waveforms, counts))
-        inputs = {"waveforms": waveforms.numpy(), "lengths": counts.numpy()}
-        theirs = dict(zip(names, session.run(None, inputs), strict=True))
-        pairs: list[tuple[FloatArray, FloatArray]] = []
-        if model.config.classes:
-            pairs.append((heads.logits.numpy(), theirs["logits"]))
-            pairs.append((heads.logits.softmax(1).numpy(), theirs["probabilities"]))
-        if model.config.attributes:
-            pairs.append((heads.attributes.numpy(), (theirs["attributes"] - low) / (high - low)))
-        if model.config.intents:
-            pairs.append((heads.intents.numpy(), theirs["intents"]))
-        # a NaN must not pass for agreement
-        differences = [float(np.abs(ours - other).max()) for ours, other in pairs]
-        largest = float(np.max([largest, *differences]))
+            ours = [output.numpy() for output in graph(waveforms, counts)]
+        theirs = session.run(graph.names, {"waveforms": waveforms.numpy(), "lengths": counts.numpy()})
+        for name, own, other in zip(graph.names, ours, theirs, strict=True):
+            # attributes are as large as the raters' scale, and the scores of a ranker as large as they like
+            unit = high - low if name == "attributes" else np.abs(own).clip(1.0) if name == "scores" else 1.0
+            # a NaN must not pass for agreement
+            largest = float(np.max([largest, float(np.abs((own - other) / unit).max())]))
         clips += len(lengths)
     return largest, clips
 
