@@ -8,7 +8,6 @@ import shutil
 import stat
 from datetime import UTC, date, datetime
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -267,25 +266,6 @@ def test_a_deletion_that_failed_has_a_statement_too(issued: Any, trained_folder:
 
 def test_the_files_of_a_model_leave_out_its_card(issued: Any) -> None:
     assert "README.md" not in files_of(issued.after)
-
-
-@pytest.mark.parametrize(
-    ("options", "wanted"),
-    [
-        ({}, None),
-        ({"encoder": "facebook/w2v", "train": "lora"}, {"name": "facebook/w2v", "trained": "lora", "sha256": None}),
-        (
-            {"encoder": "/data/anna/encoder", "source_sha256": "0" * 64},
-            {"name": "a local folder", "trained": "head", "sha256": "0" * 64},
-        ),
-        ({"encoder": "anna"}, {"name": "a local folder", "trained": "head", "sha256": None}),
-    ],
-)
-def test_an_encoder_is_named_by_its_public_name_alone(options: dict[str, str], wanted: Any) -> None:
-    from affekt.reports.certify import _encoder
-
-    model: Any = SimpleNamespace(config=SimpleNamespace(options=options))
-    assert _encoder(model) == wanted
 
 
 def test_a_statement_of_tier_t1_stands_on_saved_references(trained_folder: Any, issued: Any, tmp_path: Path) -> None:

@@ -1,10 +1,10 @@
 # Each public name, once: type checkers read this file, and lazy_loader loads a name from here when it is first used.
 
+from .asked import Asked as Asked
 from .audit_model_report import ModelAudit as ModelAudit
 from .audit_model_report import audit_with_report as audit_with_report
 from .audit_report import write_audit as write_audit
 from .benchmark_report import benchmark_with_report as benchmark_with_report
-from .certify import Asked as Asked
 from .certify import Certificate as Certificate
 from .certify import certify as certify
 from .compare_report import compare_with_report as compare_with_report

@@ -4,68 +4,36 @@ The statement repeats no verdict: flags are computed from the report's numbers, 
 that says otherwise is refused.
 """
 
-import json
-import re
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from affekt.errors import ConfigError, DataError
 from affekt.files import check_new_file, check_new_folder, new_folder, read_json, write_text
-from affekt.metrics.deletion_rules import RULES, SUCCESS, VERDICTS
-from affekt.models.digest import file_digest, manifest_digest, model_manifest
-from affekt.reports.commitment import (
-    KEY_BYTES,
-    destroy_key,
-    key_name,
-    leaf,
-    merkle_root,
-    new_request_key,
-    pseudonym,
-)
+from affekt.metrics.deletion_rules import SUCCESS, VERDICTS
+from affekt.models.digest import model_manifest
+from affekt.reports.asked import Asked, commitment_of, identifiers, request_of
+from affekt.reports.commitment import destroy_key, new_request_key, pseudonym
 from affekt.reports.dsse import Envelope, public_pem, read_signing_key, sign
-from affekt.reports.flags import category_of, evidence_of, verdict_of_pieces
-from affekt.reports.forget_page import NOT_CLAIMED
+from affekt.reports.flags import evidence_of
 from affekt.reports.ledger import open_ledger
 from affekt.reports.letter import letter_html, letter_text
 from affekt.reports.request_details import RequestDetails
-from affekt.reports.statement import PREDICATE_TYPE, STATEMENT_TYPE, SUBJECT, files_of, read_payload, write_payload
+from affekt.reports.statement import read_payload, write_payload
+from affekt.reports.statement_draft import draft_statement
 from affekt.types import PathLike
 
 if TYPE_CHECKING:
-    from affekt.corpora import Corpus
     from affekt.models import EmotionModel
-    from affekt.reports.request import Request
 
-__all__ = [
-    "STATEMENT_FILE",
-    "Asked",
-    "Certificate",
-    "add_signature",
-    "certify",
-    "commitment_root",
-    "identifiers",
-]
+__all__ = ["STATEMENT_FILE", "Asked", "Certificate", "add_signature", "certify"]
 
 STATEMENT_FILE: Final = "statement.dsse.json"
 NO_COMMITMENT: Final = "Which recordings were asked for: no corpus was given when this statement was made."
 NO_LEDGER: Final = "That no statement is missing from the series: this one was written into no ledger."
-
-_LINEAGE: Final = ("event", "method", "scope", "utterances", "speakers", "seed", "stopped", "synthetic")
-"""Of a model's history; names of corpora stay out."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Asked:
-    """Which recordings were asked for, in a corpus that still has them."""
-
-    corpus: "Corpus"
-    speaker: str | None = None
-    utterances: Sequence[str] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,7 +123,17 @@ def certify(
     old = _check_weights(report, before, after)
     try:
         pieces = evidence_of(report)
-        statement = _statement(report, pieces, old, after, before, manifests, details, evidence, time)
+        statement = draft_statement(
+            report,
+            pieces=pieces,
+            before=before,
+            after=after,
+            old=old,
+            manifests=manifests,
+            details=details,
+            evidence=evidence,
+            time=time,
+        )
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         if isinstance(error, ConfigError):
             raise
@@ -165,7 +143,7 @@ def certify(
         ) from None
 
     predicate = statement["predicate"]
-    request = None if asked is None else _request(asked, old, report)
+    request = None if asked is None else request_of(asked, old, report)
     if request is not None:
         details.must_not_say(identifiers(request))
     elif request_key is not None:
@@ -181,7 +159,7 @@ def certify(
             if request is not None and asked is not None:
                 key_file = check_new_file(request_key or out.with_name(out.name + ".request-key"))
                 key = new_request_key(key_file)
-                predicate["forget_set"]["commitment"] = _commitment(key, request, details)
+                predicate["forget_set"]["commitment"] = commitment_of(key, request, details)
                 predicate["request"]["subject"] = None if asked.speaker is None else pseudonym(key, asked.speaker)
             if book is not None:
                 predicate["previous"] = f"sha256:{book.head}"
@@ -245,56 +223,6 @@ def add_signature(
     return out
 
 
-def identifiers(request: "Request") -> set[str]:
-    """Every id and file name of the requested recordings and of who speaks in them."""
-    table = request.corpus.table
-    names = {str(value) for column in ("utterance", "speaker", "file") for value in table[column] if value is not None}
-    return names | {Path(name).name for name in names} | {Path(name).stem for name in names}
-
-
-def commitment_root(key: bytes, request: "Request") -> str:
-    """The root over the requested recordings."""
-    names = request.corpus.table["utterance"].to_list()
-    return merkle_root(sorted(map(leaf, [key] * len(names), names, request.waveforms))).hex()
-
-
-def _request(asked: Asked, model: "EmotionModel", report: Mapping[str, Any]) -> "Request":
-    """The named recordings.
-
-    Raises:
-        DataError: they are not those that the report is about.
-    """
-    from affekt.reports.request import read_request
-
-    request, _ = read_request(model, asked.corpus, speaker=asked.speaker, utterances=asked.utterances)
-    told = report["request"]
-    found = {
-        "scope": request.scope,
-        "recordings": len(request.sides),
-        "seconds": round(request.seconds, 1),
-        "sides": {side: request.sides.count(side) for side in told["sides"]},
-    }
-    for name, value in found.items():
-        if value != told[name]:
-            raise DataError(
-                f"the recordings named are not those that were forgotten ({name}: got {value}, the report has "
-                f"{told[name]}); the same request as in affekt forget was expected; name the same recordings."
-            )
-    return request
-
-
-def _commitment(key: bytes, request: "Request", details: RequestDetails) -> dict[str, Any]:
-    """What a statement says of the recordings."""
-    return {
-        "alg": "hmac-sha256-merkle",
-        "pcm": "s16le-16000-mono",
-        "root": commitment_root(key, request),
-        "key_id": key_name(key),
-        "key_bytes": KEY_BYTES,
-        "key_destroy_after": details.day("key_destroy_after"),
-    }
-
-
 def _read_report(folder: Path) -> dict[str, Any]:
     """report.json, as far as its kind goes.
 
@@ -332,121 +260,3 @@ def _check_weights(report: Mapping[str, Any], before: PathLike, after: PathLike)
                 "report were expected; check both paths."
             )
     return models["before"]
-
-
-def _statement(
-    report: Mapping[str, Any],
-    pieces: list[dict[str, Any]],
-    old: "EmotionModel",
-    after: PathLike,
-    before: PathLike,
-    manifests: Mapping[str, str],
-    details: RequestDetails,
-    evidence: Sequence[PathLike],
-    time: str,
-) -> dict[str, Any]:
-    """The statement, still without commitment and ledger."""
-    from affekt.models import EmotionModel
-
-    request, method, run = report["request"], report["method"], report["method"]["run"]
-    return {
-        "_type": STATEMENT_TYPE,
-        "subject": [
-            {"name": SUBJECT, "digest": {"sha256": manifest_digest(manifests["after"])}},
-            *({"name": f"{SUBJECT}/{name}", "digest": {"sha256": digest}} for name, digest in files_of(after).items()),
-        ],
-        "predicateType": PREDICATE_TYPE,
-        "predicate": {
-            "created": time,
-            "request": {**details.to_json(), "scope": request["scope"], "subject": None},
-            "model": {
-                "before": {
-                    "sha256": manifest_digest(manifests["before"]),
-                    "weights_file_sha256": file_digest(Path(before) / "model.safetensors"),
-                },
-                "family": old.config.family,
-                "classes": list(old.classes),
-                "parameters": report["model"]["parameters"],
-                "encoder": _encoder(old),
-                "lineage": [
-                    {key: entry[key] for key in _LINEAGE if key in entry}
-                    for entry in EmotionModel.from_pretrained(after).config.history
-                ],
-                "recipe_sha256": _recipe(Path(after)),
-            },
-            "forget_set": {
-                "recordings": request["recordings"],
-                "trained": request["sides"]["train"],
-                "known_from_record": request["known_from_record"],
-                "seconds": request["seconds"],
-                "emotions": request["emotions"],
-                "commitment": None,
-            },
-            "method": {
-                "name": method["name"],
-                "version": report["environment"]["affekt"],
-                "category": category_of(method["name"]),
-                "config_sha256": _json_digest(method["settings"]),
-                "data_used": method["needs"],
-                "seed": method["seed"],
-                "stop": None
-                if run is None
-                else {
-                    "rule": run["stopped"],
-                    "reached": run["reached"],
-                    "steps": run["steps"],
-                    "loss_before": run["loss_before"],
-                    "loss_after": run["loss_after"],
-                    "target": report["target_loss"],
-                    "seconds": run["seconds"],
-                },
-            },
-            "environment": {
-                key: report["environment"][key] for key in ("affekt", "code_sha256", "python", "platform", "packages")
-            },
-            "rules": RULES,
-            "tier": report["tier"],
-            "evidence": pieces,
-            "configuration_evidence": [{"sha256": file_digest(_existing(file))} for file in evidence],
-            "not_tested": report["not_tested"],
-            "verdict": verdict_of_pieces(
-                pieces, tier=report["tier"], method=method["name"], trained=request["sides"]["train"]
-            ),
-            "scope": {**vars(details.scope)},
-            "residual_risk": details.residual_risk,
-            "limits": list(NOT_CLAIMED),
-            "keep_until": details.day("keep_until"),
-            "previous": None,
-        },
-    }
-
-
-def _encoder(model: "EmotionModel") -> dict[str, str | None] | None:
-    """The pretrained encoder; a folder's path stays out."""
-    options = model.config.options
-    name = str(options.get("encoder") or "")
-    if not name:
-        return None
-    public = re.fullmatch(r"[\w.-]+/[\w.-]+", name) is not None and not Path(name).exists()
-    return {
-        "name": name if public else "a local folder",
-        "trained": str(options.get("train", "head")),
-        "sha256": options.get("source_sha256"),
-    }
-
-
-def _recipe(folder: Path) -> str | None:
-    """SHA-256 of the training recipe, where run.json has it."""
-    file = folder / "run.json"
-    recipe = read_json(file).get("training") if file.is_file() else None
-    return None if recipe is None else _json_digest(recipe)
-
-
-def _json_digest(value: Any) -> str:
-    return sha256(json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()).hexdigest()
-
-
-def _existing(path: PathLike) -> Path:
-    if not Path(path).is_file():
-        raise DataError(f"there is no file {path}; evidence to cite was expected; check the path.")
-    return Path(path)

@@ -13,7 +13,7 @@ from affekt.errors import AffektError, ConfigError, DataError
 from affekt.files import read_json
 from affekt.metrics.deletion_rules import RULES, VERDICTS
 from affekt.models.digest import model_digest
-from affekt.reports.certify import Asked, commitment_root
+from affekt.reports.asked import Asked, commitment_root
 from affekt.reports.commitment import key_name, pseudonym, read_request_key
 from affekt.reports.dsse import Envelope, key_id, read_public_key, valid
 from affekt.reports.flags import (
