@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 import torch
 
-from affekt.corpora import Corpus
+from affekt.corpora import Corpus, as_text
 from affekt.errors import DataError
 from affekt.metrics import (
     JointLabels,
@@ -26,7 +26,7 @@ from affekt.metrics import (
     probabilities,
     uar,
 )
-from affekt.models import EmotionModel, ModelConfig
+from affekt.models import EmotionModel, ErasureRecord, ModelConfig
 from affekt.reports import EvaluationReport, evaluate_with_report
 from affekt.reports.evaluation_page import evaluation_page
 from affekt.training import FeatureStore, evaluate, predict_heads, predict_rows
@@ -274,6 +274,32 @@ def test_intents_beside_emotions_and_other_models(trained_folder: Any, options: 
         evaluate_with_report(model, silent, against=[deaf], resamples=20)
     assert "intents" not in evaluate_with_report(model, asked, against=[deaf], resamples=20).content["against"][0]
     assert report.evaluation.joint is not None
+
+
+def test_a_model_that_reads_is_scored_on_all_that_test_speakers_said(tmp_path: Path) -> None:
+    """Two speakers say the same words on two sides; neither is taken for the other."""
+    lines = {"a": ["yes", "no", "go on", "come"], "b": ["yes", "why", "stop", "never"]}
+    said = [(speaker, text) for speaker, texts in lines.items() for text in texts]
+    table = pl.DataFrame(
+        {
+            "file": [f"{row}.txt" for row in range(8)],
+            "speaker": [speaker for speaker, _ in said],
+            "text": [text for _, text in said],
+            "emotion": ["joy", "anger"] * 4,
+        }
+    )
+    corpus = as_text(Corpus(name="said", root=tmp_path, table=table))
+    record = ErasureRecord()
+    sides = {
+        side: frozenset(record.commitment(corpus.load(row)) for row in range(8) if said[row][0] == speaker)
+        for side, speaker in (("train", "a"), ("test", "b"))
+    }
+    config = ModelConfig(family="text", classes=("anger", "joy"), options={"words": 16, "characters": 16})
+    model = EmotionModel(config, erasure=replace(record, commitments=sides)).save_pretrained(tmp_path / "model")
+    content = evaluate_with_report(model, corpus, tmp_path / "out", resamples=20).content
+    assert (content["split"], content["utterances"], content["warnings"]) == ("test", 4, [])
+    assert content["trained_on"]["words_learned"] == 1
+    assert "1 of the scored utterances have the same words" in (tmp_path / "out" / "report.html").read_text("utf-8")
 
 
 def test_bad_input_is_refused(trained_folder: Any, options: dict[str, Any], tmp_path: Path) -> None:

@@ -36,8 +36,7 @@ def fuse(
     the models tell intents. The weights are found on the recordings that every model chose its best epoch on (highest
     JRBM, or UAR of emotions where the models tell no intents), and everything is scored on recordings that were for
     testing in the training of every model: each model alone, the plain mean, the fusion. So train the models on the
-    same corpus with the same seed. A model of the family text reads the column text of the corpus; what uses words
-    that it learned from is not scored.
+    same corpus with the same seed. A model of the family text reads the column text of the corpus.
 
     Args:
         model: Model directory.
@@ -70,7 +69,12 @@ def fuse(
     if content["not_common"]:
         output.note(
             f"{count(content['not_common'], 'recording')} not scored: for testing in the training of some model but "
-            "not of all, or with words that a model learned from"
+            "not of all"
+        )
+    if content["learned_words"]:
+        output.note(
+            f"{content['learned_words']} of {count(content['utterances'], 'scored utterance')} with words that a model "
+            "has also learned from, said by others"
         )
     if content["without_text"]:
         output.note(f"{count(content['without_text'], 'recording')} left out: no transcript")

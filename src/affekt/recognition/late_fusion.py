@@ -2,8 +2,8 @@
 
 Which recordings were for development and which for testing, the models' own records say
 (:func:`affekt.training.exposure`). Both are taken strictly: a recording is for testing, or for development, only if it
-was that for every model. A model that reads gets the transcripts of the same corpus; to its record, utterances with the
-same words are one, so a test utterance whose words were learned from is not scored.
+was that for every model. A model that reads gets the transcripts of the same corpus; how many of the scored utterances
+have words that it has learned from, said by others, is counted.
 """
 
 from collections.abc import Mapping, Sequence
@@ -91,6 +91,8 @@ class Fusion:
     """For each model, how many recordings of the corpus stood on which side of its training."""
     not_common: int
     """Recordings that were for testing in the training of some model but not of all; they are not scored."""
+    learned_words: int
+    """Scored utterances with the same words as some that a model that reads has learned from, said by others."""
     without_text: int
     """Utterances of the corpus that were left out because a model reads and they have no transcript."""
 
@@ -110,6 +112,7 @@ class Fusion:
             "utterances": len(self.rows),
             "speakers": self.speakers,
             "not_common": self.not_common,
+            "learned_words": self.learned_words,
             "without_text": self.without_text,
             "chance": dict(self.chance),
             "scores": [
@@ -217,6 +220,7 @@ def fuse_models(
         chance=labels.chance(),
         sides=tuple(one.counts() for one in known),
         not_common=int((tested.any(0) & ~tested.all(0)).sum()),
+        learned_words=sum(any(one.learned[row] for one in known) for row in for_test),
         without_text=without_text,
     )
     tell("done", steps, steps)

@@ -166,6 +166,11 @@ def _scored(content: Mapping[str, Any]) -> list[str]:
         found.append(
             f"{told['without']} recordings have no intent that the model tells and are in no score of intents."
         )
+    if content["trained_on"].get("words_learned"):
+        found.append(
+            f"{content['trained_on']['words_learned']} of the scored utterances have the same words as some that the "
+            "model has learned from."
+        )
     if corpus["licence"]:
         found.append(f"Licence of the recordings: {corpus['licence']}.")
     return found

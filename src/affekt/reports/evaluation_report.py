@@ -142,6 +142,7 @@ def evaluate_with_report(
     for entry, p in zip(compared, holm([one["permutation"]["p"] for one in compared]) if compared else [], strict=True):
         entry["p_holm"] = float(p)
     counts, heard = met.counts(rows), met.heard(rows)
+    words = {"words_learned": sum(met.learned[row] for row in rows)} if loaded.reads == "text" else {}
     record = run_record("evaluate", command_line=None if command is None else shlex.join(command))
     training = next((entry for entry in loaded.config.history if entry.get("event") == "training"), None)
     content: dict[str, Any] = {
@@ -168,6 +169,7 @@ def evaluate_with_report(
             "known": met.recorded,
             "recordings": counts,
             "of_trained_speakers": heard,
+            **words,
         },
         "mapping": None if described is None else described.to_json(),
         "temperature": temperature,

@@ -110,7 +110,12 @@ def _scored(content: Mapping[str, Any]) -> list[str]:
     if content["not_common"]:
         found.append(
             f"{content['not_common']} recordings were for testing in the training of some model but not of all and are "
-            "not scored; to a model that reads, recordings with words that it learned from are among them."
+            "not scored."
+        )
+    if content["learned_words"]:
+        found.append(
+            f"{content['learned_words']} of the scored recordings have the same words as some that a model that reads "
+            "has learned from, said by others."
         )
     if content["without_text"]:
         found.append(f"{content['without_text']} recordings have no transcript and are left out, as a model reads.")

@@ -2,6 +2,10 @@
 
 A model that affekt trained knows its recordings by keyed commitments to their samples, so names do not matter. A
 recording that was encoded again, cut or resampled has other samples and is not recognised.
+
+To a model that reads, utterances with the same words are one recording, and people on different sides may well have
+said the same. Where all that somebody said was on one side, that is the side of each of these utterances, also of those
+that others said on another; where the words alone decide, having been learned from counts first.
 """
 
 from collections.abc import Sequence
@@ -26,6 +30,8 @@ class Exposure:
     """train, heldout, dev, test, or None for a recording that was not there, one an utterance."""
     speakers: tuple[str | None, ...]
     """The speaker of each utterance."""
+    learned: tuple[bool, ...]
+    """Whether each recording, or for a model that reads another one with the same words, was learned from."""
 
     def rows(self, side: str) -> IntArray:
         """Rows that stood on one side."""
@@ -54,8 +60,33 @@ def exposure(model: EmotionModel, corpus: Corpus) -> Exposure:
     Raises:
         DataError: a recording cannot be read.
     """
-    sides: tuple[str | None, ...] = (None,) * len(corpus)
+    speakers = tuple(corpus.table["speaker"].to_list())
+    stood: list[frozenset[str]] = [frozenset()] * len(corpus)
     if model.erasure is not None:
-        rate = model.config.sample_rate
-        sides = tuple(model.erasure.side(corpus.load(row, sample_rate=rate)) for row in range(len(corpus)))
-    return Exposure(recorded=model.erasure is not None, sides=sides, speakers=tuple(corpus.table["speaker"].to_list()))
+        record, rate = model.erasure, model.config.sample_rate
+        names = (record.commitment(corpus.load(row, sample_rate=rate)) for row in range(len(corpus)))
+        stood = [frozenset(side for side in SIDES if name in record.commitments.get(side, ())) for name in names]
+    sides = [_first(found) for found in stood]
+    if model.reads == "text":
+        for speaker in {*speakers} - {None}:
+            own = [row for row, name in enumerate(speakers) if name == speaker and stood[row]]
+            common = _common([stood[row] for row in own])
+            for row in own:
+                sides[row] = sides[row] if common is None else _first(stood[row] & common)
+    return Exposure(
+        recorded=model.erasure is not None,
+        sides=tuple(sides),
+        speakers=speakers,
+        learned=tuple("train" in found for found in stood),
+    )
+
+
+def _first(found: frozenset[str]) -> str | None:
+    return next((side for side in SIDES if side in found), None)
+
+
+def _common(stood: Sequence[frozenset[str]]) -> frozenset[str] | None:
+    """The one side, or trained on and held out together, where all utterances of somebody stood; None if not one."""
+    parts = (frozenset({"train", "heldout"}), frozenset({"dev"}), frozenset({"test"}))
+    fit = [part for part in parts if all(part & found for found in stood)]
+    return fit[0] if len(fit) == 1 else None
