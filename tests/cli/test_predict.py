@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from affekt.audio import load
-from affekt.models import EmotionModel
+from affekt.models import EmotionModel, ModelConfig
 
 Affekt = Callable[..., Any]
 
@@ -40,6 +40,24 @@ def test_table(affekt: Affekt, shared: Path) -> None:
     assert head.split() == ["file", "emotion", "anger", "neutral", "sadness"]
     assert row.split()[0] == str(file)
     assert sum(float(share) for share in row.split()[2:]) == pytest.approx(1.0, abs=0.002)
+
+
+def test_intents_in_every_format(affekt: Affekt, shared: Path, tmp_path: Path) -> None:
+    config = ModelConfig(family="logmel-cnn", classes=("anger", "neutral", "sadness"), intents=("ask", "tell"))
+    told = EmotionModel(config).save_pretrained(tmp_path / "told")
+    file = shared / "corpus" / "audio" / "00-anger-0.wav"
+    one = json.loads(affekt("predict", told, file, "--json").out)
+    assert sum(one["intents"].values()) == pytest.approx(1.0)
+    assert one["intent"] == max(one["intents"], key=one["intents"].get)
+    head, row = affekt("predict", told, file).out.splitlines()
+    assert head.split()[-2:] == ["intent", "share"]
+    assert row.split()[-2:] == [one["intent"], f"{one['intents'][one['intent']]:.3f}"]
+    for suffix, read in (("csv", pl.read_csv), ("parquet", pl.read_parquet)):
+        out = tmp_path / f"told.{suffix}"
+        assert affekt("predict", told, file, "--out", out).code == 0
+        (written,) = read(out).iter_rows(named=True)
+        assert written["intent"] == one["intent"]
+        assert {name: written[f"p_intent_{name}"] for name in one["intents"]} == pytest.approx(one["intents"])
 
 
 def test_a_file_named_twice_is_heard_once(affekt: Affekt, shared: Path) -> None:

@@ -39,7 +39,7 @@ def predict(
     device: str = "auto",
     output: Output = OutputOptions(),  # noqa: B008 (frozen)
 ) -> int:
-    """Say what a model hears in recordings: the probability of every emotion, and attributes where it estimates them.
+    """Say what a model hears in recordings: the probability of every emotion; attributes and intents if it tells them.
 
     Nothing is shown or written if a recording cannot be read, unless --skip-bad is given. With --json there is one line
     of JSON for every recording, or for every window of it.
@@ -196,7 +196,7 @@ def _lines(found: "list[Prediction]", outputs: "Outputs", *, times: bool) -> lis
         *(("emotion",) if outputs.classes else ()),
         *outputs.classes,
         *outputs.attributes,
-        *(("intent",) if outputs.intents else ()),
+        *(("intent", "share") if outputs.intents else ()),
     ]
     return table(
         head,
@@ -207,7 +207,7 @@ def _lines(found: "list[Prediction]", outputs: "Outputs", *, times: bool) -> lis
                 *((_emotion(prediction),) if outputs.classes else ()),
                 *(f"{share:.3f}" for share in prediction.probabilities.values()),
                 *(f"{value:.2f}" for value in prediction.attributes.values()),
-                *((str(prediction.intent),) if outputs.intents else ()),
+                *(_intent(prediction) if outputs.intents else ()),
             ]
             for prediction in found
         ],
@@ -216,3 +216,8 @@ def _lines(found: "list[Prediction]", outputs: "Outputs", *, times: bool) -> lis
 
 def _emotion(prediction: "Prediction") -> str:
     return ", ".join(prediction.emotions) if prediction.emotions else str(prediction.emotion)
+
+
+def _intent(prediction: "Prediction") -> tuple[str, str]:
+    """The most probable intent, and how probable it is; the other formats have every one."""
+    return str(prediction.intent), f"{max(prediction.intents.values()):.3f}"
