@@ -10,6 +10,7 @@ import numpy.typing as npt
 from affekt.errors import ConfigError
 from affekt.metrics import _inputs
 from affekt.metrics._inputs import IntVector, RealArray
+from affekt.metrics._resampling import group_sums
 from affekt.metrics.attributes import AttributeScore, moments, score_moments
 from affekt.metrics.classification import ClassificationScore, score_confusion
 
@@ -37,8 +38,7 @@ class Outcomes:
             flat = np.bincount(blocks * self.width + self.cells, minlength=count * self.width)
             return flat.reshape(count, self.width).astype(np.float64)
         assert self.columns is not None
-        by_column = [np.bincount(blocks, weights=column, minlength=count) for column in self.columns.T]
-        return np.stack(by_column, axis=1)  # (count, M)
+        return group_sums(self.columns, blocks, count)
 
     def only(self, inside: npt.NDArray[np.bool_]) -> "Outcomes":
         """Those of some utterances."""

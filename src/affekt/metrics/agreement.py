@@ -17,6 +17,7 @@ import numpy.typing as npt
 from affekt.errors import ConfigError, DataError, ShapeError
 from affekt.metrics import _inputs
 from affekt.metrics._inputs import RealArray
+from affekt.metrics._resampling import item_weights
 from affekt.metrics.intervals import Interval, percentile_interval
 
 __all__ = [
@@ -345,10 +346,7 @@ def _interval(measure: tuple[Statistic, int], name: str, resamples: int, level: 
     drawn: list[RealArray] = []
     step = max(1, _CELLS // size)
     for begin in range(0, resamples, step):
-        rows = min(step, resamples - begin)
-        picks = rng.integers(0, size, size=(rows, size)) + size * np.arange(rows)[:, None]
-        weights = np.bincount(picks.ravel(), minlength=rows * size).reshape(rows, size).astype(np.float64)
-        drawn.append(statistic(weights))
+        drawn.append(statistic(item_weights(size, min(step, resamples - begin), rng)))
     found = np.concatenate(drawn)
     found = found[np.isfinite(found)]
     if 2 * found.size < resamples:

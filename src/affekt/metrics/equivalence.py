@@ -14,7 +14,8 @@ from scipy.special import stdtr, stdtrit
 
 from affekt.errors import ConfigError, DataError
 from affekt.metrics import _inputs
-from affekt.metrics.intervals import Interval, cluster_groups
+from affekt.metrics._resampling import cluster_groups
+from affekt.metrics.intervals import Interval
 
 __all__ = ["Equivalence", "equivalence"]
 

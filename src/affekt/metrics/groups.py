@@ -19,9 +19,10 @@ import numpy.typing as npt
 from affekt.errors import ConfigError, DataError, ShapeError
 from affekt.metrics import _inputs
 from affekt.metrics._inputs import IntVector, RealArray
+from affekt.metrics._resampling import cluster_groups, cluster_weights
 from affekt.metrics._sums import NamedScore, Outcomes, outcomes
 from affekt.metrics.classification import ClassificationScore
-from affekt.metrics.intervals import Interval, bootstrap, cluster_groups, percentile_interval
+from affekt.metrics.intervals import Interval, bootstrap, percentile_interval
 
 __all__ = ["GroupGap", "GroupScore", "GroupScores", "group_scores"]
 
@@ -192,7 +193,7 @@ def _resampled_gap(
         inside = first | second
         codes, count = _inputs.codes("clusters", data.speakers[inside], int(inside.sum()))
         sums = data.found.only(inside).sums(codes * 2 + second[inside], count * 2).reshape(count, 2, -1)
-        weights = rng.multinomial(count, np.full(count, 1.0 / count), size=resamples).astype(np.float64)
+        weights = cluster_weights(count, resamples, rng)
         both = np.einsum("rc,csm->rsm", weights, sums)
         change = data.found.score_or_nan(both[:, 0]) - data.found.score_or_nan(both[:, 1])
         return _only_defined(change), f"speaker ({count})"
@@ -202,7 +203,7 @@ def _resampled_gap(
         groups, unit, _ = cluster_groups(int(inside.sum()), own, "speaker")
         count = int(groups.max()) + 1
         sums = data.found.only(inside).sums(groups, count)
-        weights = rng.multinomial(count, np.full(count, 1.0 / count), size=resamples).astype(np.float64)
+        weights = cluster_weights(count, resamples, rng)
         drawn.append(data.found.score_or_nan(weights @ sums))
         units.append(unit)
     return _only_defined(drawn[0] - drawn[1]), " and ".join(units)

@@ -10,7 +10,7 @@ Source: Efron & Tibshirani 1993 (bootstrap); Cameron, Gelbach & Miller 2008 (few
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,8 @@ from scipy.special import ndtri
 
 from affekt.errors import DataError, ShapeError
 from affekt.metrics import _inputs
-from affekt.metrics._inputs import IntVector, RealArray
+from affekt.metrics._inputs import RealArray
+from affekt.metrics._resampling import block_weights, cluster_groups, resampled_rows, resampled_sums
 from affekt.metrics._sums import NamedScore, outcomes
 
 __all__ = ["Interval", "bootstrap", "bootstrap_difference", "bootstrap_sums", "bootstrap_values", "wilson"]
@@ -26,9 +27,6 @@ __all__ = ["Interval", "bootstrap", "bootstrap_difference", "bootstrap_sums", "b
 PairStatistic: TypeAlias = Callable[[npt.NDArray[np.generic], npt.NDArray[np.generic]], float]
 ValueStatistic: TypeAlias = Callable[[RealArray], float]
 SumStatistic: TypeAlias = Callable[[RealArray], RealArray]
-
-_DRAWS_AT_ONCE = 500_000
-"""Numbers drawn at a time when single utterances are resampled; bounds the memory."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,17 +49,6 @@ class Interval:
     def contains(self, value: float) -> bool:
         """Say whether the value lies inside the interval, ends included."""
         return self.low <= value <= self.high
-
-
-class Groups(NamedTuple):
-    """What a resample draws."""
-
-    groups: IntVector
-    """Group 0..G-1 of each utterance, (N,)."""
-    unit: str
-    """The unit in words."""
-    single: bool
-    """Whether every utterance is a group of its own."""
 
 
 def bootstrap(
@@ -116,13 +103,13 @@ def bootstrap(
                 "align them by utterance."
             )
         groups, unit, _ = cluster_groups(left.size, clusters, cluster_unit)
-        drawn = [float(statistic(left[rows], right[rows])) for rows in _rows(groups, resamples, rng)]
+        drawn = [float(statistic(left[rows], right[rows])) for rows in resampled_rows(groups, resamples, rng)]
         return percentile_interval(float(statistic(left, right)), np.asarray(drawn), level, unit)
     found = outcomes(statistic, truth, prediction, n_classes=n_classes)
     if found.columns is not None:
         return _sums_interval(found.columns, found.score, clusters, resamples, level, rng, cluster_unit)
     first, second = _inputs.pair(truth, prediction, n_classes=n_classes)
-    blocks, weights, unit = _block_weights((first, second), clusters, resamples, rng, cluster_unit)
+    blocks, weights, unit = block_weights((first, second), clusters, resamples, rng, cluster_unit)
     sums = found.sums(blocks, weights.shape[1])
     # counts are whole
     return percentile_interval(float(found.score(sums.sum(axis=0))), found.score(np.round(weights @ sums)), level, unit)
@@ -149,11 +136,7 @@ def bootstrap_difference(
         first: predictions of one model, (N,).
         second: predictions of the other, (N,).
         n_classes: K; required for "macro_f1".
-        clusters: speaker of each utterance, (N,); None resamples utterances.
-        resamples: number of resamples.
-        level: confidence level.
-        seed: seed of the resampling.
-        cluster_unit: what a cluster is called in the result.
+        clusters, resamples, level, seed, cluster_unit: as for :func:`bootstrap`.
 
     Returns:
         The paired percentile interval of the difference.
@@ -176,7 +159,7 @@ def bootstrap_difference(
         return _sums_interval(columns, change, clusters, resamples, level, rng, cluster_unit)
     labels, left = _inputs.pair(truth, first)
     right = _inputs.pair(truth, second)[1]
-    blocks, weights, unit = _block_weights((labels, left, right), clusters, resamples, rng, cluster_unit)
+    blocks, weights, unit = block_weights((labels, left, right), clusters, resamples, rng, cluster_unit)
     sums = [found.sums(blocks, weights.shape[1]) for found in (one, two)]
     estimate = float(one.score(sums[0].sum(axis=0)) - two.score(sums[1].sum(axis=0)))
     drawn = one.score(np.round(weights @ sums[0])) - two.score(np.round(weights @ sums[1]))
@@ -198,11 +181,7 @@ def bootstrap_sums(
     Args:
         columns: what is summed, (N, M).
         statistic: function of sums (..., M) that gives (...); NaN where it is undefined.
-        clusters: speaker of each utterance, (N,); None resamples utterances.
-        resamples: number of resamples.
-        level: confidence level.
-        seed: seed of the resampling.
-        cluster_unit: what a cluster is called in the result.
+        clusters, resamples, level, seed, cluster_unit: as for :func:`bootstrap`.
 
     Returns:
         The percentile interval. A resample where the statistic is undefined does not count; `resamples` says how many
@@ -241,10 +220,7 @@ def bootstrap_values(
         values: finite numbers, (N,).
         statistic: function of (n,) values; None is the mean, which is computed without a loop.
         clusters: speaker of each value, (N,); None resamples single values.
-        resamples: number of resamples.
-        level: confidence level.
-        seed: seed of the resampling.
-        cluster_unit: what a cluster is called in the result.
+        resamples, level, seed, cluster_unit: as for :func:`bootstrap`.
 
     Returns:
         The percentile interval. With one cluster only, single values are resampled and `unit` says so.
@@ -260,7 +236,7 @@ def bootstrap_values(
     rng = np.random.default_rng(seed)
     groups, unit, _ = cluster_groups(array.size, clusters, cluster_unit)
     if statistic is not None:
-        drawn = np.asarray([float(statistic(array[rows])) for rows in _rows(groups, resamples, rng)])
+        drawn = np.asarray([float(statistic(array[rows])) for rows in resampled_rows(groups, resamples, rng)])
         return percentile_interval(float(statistic(array)), drawn, level, unit)
     sizes = np.bincount(groups).astype(np.float64)
     sums = np.bincount(groups, weights=array)
@@ -308,48 +284,6 @@ def wilson_limits(share: float, n: int, level: float) -> tuple[float, float]:
     return min(max(0.0, middle - half), share), max(min(1.0, middle + half), share)
 
 
-def cluster_groups(size: int, clusters: npt.ArrayLike | None, cluster_unit: str) -> Groups:
-    """Decide what is resampled: clusters, or utterances when there are no clusters or only one."""
-    if clusters is None:
-        return Groups(np.arange(size, dtype=np.int64), f"utterance ({size})", True)
-    found, count = _inputs.codes("clusters", clusters, size)
-    if count == 1:
-        return Groups(np.arange(size, dtype=np.int64), f"utterance ({size}; one {cluster_unit} only)", True)
-    return Groups(found, f"{cluster_unit} ({count})", False)
-
-
-def _rows(groups: IntVector, resamples: int, rng: np.random.Generator) -> list[IntVector]:
-    """Draw groups with replacement, as many as there are, and return the utterance rows of each resample."""
-    order = np.argsort(groups, kind="stable")
-    members = np.split(order, np.cumsum(np.bincount(groups))[:-1])
-    draws = rng.integers(0, len(members), size=(resamples, len(members)))
-    return [np.concatenate([members[group] for group in draw]) for draw in draws]
-
-
-def _block_weights(
-    columns: tuple[IntVector, ...],
-    clusters: npt.ArrayLike | None,
-    resamples: int,
-    rng: np.random.Generator,
-    cluster_unit: str,
-) -> tuple[IntVector, RealArray, str]:
-    """Group utterances into blocks that are drawn alike, and draw how much each block weighs.
-
-    Without clusters, utterances with the same labels are interchangeable, so a block is a distinct row of labels and
-    the number of draws from it is multinomial: the result has the law of resampling single utterances.
-
-    Returns:
-        The block of each utterance, (N,); the weight of one utterance of each block in each resample, (R, G); the unit.
-    """
-    groups, unit, single = cluster_groups(columns[0].size, clusters, cluster_unit)
-    if single:
-        _, inverse, sizes = np.unique(np.stack(columns, axis=1), axis=0, return_inverse=True, return_counts=True)
-        draws = rng.multinomial(groups.size, sizes / groups.size, size=resamples)
-        return inverse.reshape(-1).astype(np.int64), draws / sizes, unit
-    count = int(groups.max()) + 1
-    return groups, rng.multinomial(count, np.full(count, 1.0 / count), size=resamples).astype(np.float64), unit
-
-
 def _sums_interval(
     columns: RealArray,
     statistic: SumStatistic,
@@ -369,27 +303,6 @@ def _sums_interval(
             "utterances."
         )
     return percentile_interval(float(statistic(columns.sum(axis=0))), defined, level, unit)
-
-
-def resampled_sums(
-    columns: RealArray, clusters: npt.ArrayLike | None, resamples: int, rng: np.random.Generator, cluster_unit: str
-) -> tuple[RealArray, str]:
-    """Column sums (R, M) of resamples of the rows of columns (N, M), and what was resampled."""
-    groups, unit, single = cluster_groups(len(columns), clusters, cluster_unit)
-    if not single:
-        count = int(groups.max()) + 1
-        by_cluster = np.stack([np.bincount(groups, weights=column, minlength=count) for column in columns.T], axis=1)
-        weights = rng.multinomial(count, np.full(count, 1.0 / count), size=resamples)
-        return weights.astype(np.float64) @ by_cluster, unit
-    size = len(columns)
-    step = max(1, _DRAWS_AT_ONCE // size)
-    parts = []
-    for start in range(0, resamples, step):
-        rows = min(step, resamples - start)
-        picks = rng.integers(0, size, size=(rows, size)) + size * np.arange(rows)[:, None]
-        counts = np.bincount(picks.reshape(-1), minlength=rows * size).reshape(rows, size)
-        parts.append(counts.astype(np.float64) @ columns)
-    return np.concatenate(parts), unit
 
 
 def percentile_interval(estimate: float, drawn: RealArray, level: float, unit: str) -> Interval:

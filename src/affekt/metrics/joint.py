@@ -100,11 +100,7 @@ def jrbm_interval(
 
     Args:
         truth, prediction, n_emotions, n_intents, average: as :func:`jrbm`.
-        clusters: speaker of each utterance, (N,); None resamples utterances.
-        resamples: number of resamples.
-        level: confidence level.
-        seed: of the resampling.
-        cluster_unit: what a cluster is called in the result.
+        clusters, resamples, level, seed, cluster_unit: as :func:`affekt.metrics.bootstrap`.
 
     Raises:
         ConfigError, ShapeError, DataError: as :func:`jrbm` and :func:`affekt.metrics.bootstrap_sums`.

@@ -16,7 +16,8 @@ from scipy.special import ndtr, ndtri
 from affekt.errors import ConfigError, DataError, ShapeError
 from affekt.metrics import _inputs
 from affekt.metrics._inputs import IntVector, RealArray
-from affekt.metrics.intervals import Interval, cluster_groups, percentile_interval, wilson_limits
+from affekt.metrics._resampling import cluster_groups
+from affekt.metrics.intervals import Interval, percentile_interval, wilson_limits
 
 __all__ = [
     "auc",

@@ -18,8 +18,8 @@ from scipy.stats import binom, chi2
 from affekt.errors import ConfigError, DataError, ShapeError
 from affekt.metrics import _inputs
 from affekt.metrics._inputs import RealArray
+from affekt.metrics._resampling import cluster_groups
 from affekt.metrics._sums import NamedScore, outcomes
-from affekt.metrics.intervals import cluster_groups
 
 __all__ = ["McNemar", "Permutation", "holm", "mcnemar", "permutation_test"]
 

@@ -16,7 +16,8 @@ import numpy.typing as npt
 from affekt.errors import ConfigError, DataError
 from affekt.metrics import _inputs
 from affekt.metrics._inputs import IntVector, RealArray
-from affekt.metrics.intervals import Interval, cluster_groups, percentile_interval
+from affekt.metrics._resampling import cluster_groups, cluster_weights
+from affekt.metrics.intervals import Interval, percentile_interval
 
 __all__ = ["RankingScores", "kendall_tau", "pair_accuracy", "ranking_difference", "score_ranking"]
 
@@ -166,8 +167,7 @@ def _scored(
     size = _inputs.reals("truth", truth).size
     groups, unit, _ = cluster_groups(size, clusters, cluster_unit)
     count = int(groups.max()) + 1
-    draws = np.random.default_rng(seed).multinomial(count, np.full(count, 1.0 / count), size=resamples)
-    weights: RealArray = draws.astype(np.float64)
+    weights = cluster_weights(count, resamples, np.random.default_rng(seed))
     values = np.zeros((2, 1 + resamples))
     models = 0
     for scores, sign in sides:
