@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from affekt.corpora.text_corpus import text_of
 from affekt.errors import DataError
 from affekt.prediction import Recording, find_recordings, read_list
 
@@ -35,6 +36,17 @@ def test_the_segments_of_a_corpus_are_honoured(write_level: Write, tmp_path: Pat
     assert [len(recording.load(sample_rate=16000)) for recording in found] == [8000, 16000]
     whole = Recording(file=file).load(sample_rate=16000)
     assert np.array_equal(found[0].load(sample_rate=16000), whole[8000:16000])
+
+
+def test_a_corpus_says_what_is_spoken(write_level: Write, tmp_path: Path) -> None:
+    file = write_level("a.wav", 0.1, 0.1)
+    (tmp_path / "mine.csv").write_text("file,text\na.wav,so it is\n")
+    (told,) = find_recordings([tmp_path / "mine.csv", file])  # once, though it is named twice
+    assert text_of(told.read()) == "so it is"
+    with pytest.raises(DataError, match=r"nothing says what is spoken in .*a\.wav \(got no text\)"):
+        Recording(file=file).read()
+    with pytest.raises(DataError, match=r"nothing says what is spoken in standard input"):
+        Recording(file="-", content=b"RIFF").read()
 
 
 @pytest.mark.parametrize("kind", ["WAV", "FLAC"])

@@ -48,7 +48,8 @@ def predict(
         model: Model directory, or an .onnx file that affekt export wrote, which needs no torch.
         paths: Recordings (wav, flac, ogg or mp3); folders that are searched for them; corpora (a folder with
             utterances.csv, utterances.parquet or corpus.toml, or a .csv or .parquet table with a column file), whose
-            segments are honoured; or - for one recording on standard input.
+            segments are honoured; or - for one recording on standard input. A model of the family text reads the column
+            text of a corpus.
         paths_from: A text file with one such path a line; - reads the list from standard input.
         window: Cut each recording into windows of this many seconds. The last one ends where the recording ends; a
             shorter recording is one window. If not given, each recording is heard whole.

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["train"]
 
 _MODEL = Parameter(
-    help=f'Model family: {", ".join(FAMILIES)}. The family text reads a corpus that says medium = "text" in its '
-    "corpus.toml."
+    help=f"Model family: {', '.join(FAMILIES)}. The family text reads the column text of the corpus instead of hearing "
+    "the recordings."
 )
 
 

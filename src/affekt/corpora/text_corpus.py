@@ -3,7 +3,8 @@
 Everything that learns from a corpus, remembers it and forgets it again goes through :meth:`Corpus.load` and takes a
 row of samples. So a text is given as such a row: its bytes in UTF-8, each divided by 256, and a line feed at the end.
 Nothing is lost on the way, and nothing else in affekt has to know that there is no sound. Two utterances with the same
-words are the same "recording" then. On disk, ``medium = "text"`` in ``corpus.toml`` says that a corpus is one of these.
+words are the same "recording" then. Models that read make it of any corpus (:func:`affekt.training.as_read`). On disk,
+``medium = "text"`` in ``corpus.toml`` says that a corpus is one of these, and has no sound.
 """
 
 from dataclasses import dataclass, fields
@@ -95,5 +96,5 @@ def text_of(samples: Waveform) -> str:
             pass
     raise DataError(
         "a recording was given to what reads texts (got samples that are no text); utterances of a text corpus were "
-        'expected; write medium = "text" in corpus.toml, or use affekt.corpora.as_text.'
+        "expected; use affekt.corpora.as_text."
     )

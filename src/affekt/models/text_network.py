@@ -2,7 +2,8 @@
 
 Ours, not a paper's: hashed words and stretches of characters, and affective norms where a lexicon is given
 (:class:`affekt.encoders.HashedText`), then one hidden layer. It is the linguistic side of systems that hear and read,
-needs no download, and sees no punctuation. It takes what an :class:`affekt.corpora.text_corpus.TextCorpus` loads.
+needs no download, and sees no punctuation. It takes what an :class:`affekt.corpora.text_corpus.TextCorpus` loads, which
+:func:`affekt.training.as_read` makes of any corpus with texts.
 """
 
 import hashlib

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from affekt.errors import DataError, ShapeError
+from affekt.errors import ConfigError, DataError, ShapeError
 from affekt.metrics import probabilities
 from affekt.prediction.recordings import Recording
 from affekt.prediction.scorer import Outputs, Scorer
@@ -34,7 +34,8 @@ class Prediction:
     start: float
     """First moment in the file, seconds."""
     end: float
-    """Last moment in the file (not included), seconds."""
+    """Last moment in the file (not included), seconds. A model that reads opens no file: there it is the end of the
+    corpus's segment, or ``start`` where it has none."""
     emotion: str | None
     """The most probable emotion; None for a model of attributes alone."""
     emotions: tuple[str, ...] | None
@@ -93,11 +94,17 @@ def predict(
         on_done: called with the number of recordings behind us, after every batch.
 
     Raises:
-        DataError: a recording is missing or damaged, too short or too long for the model, or gets a score that is no
-            number; what was given before it is right.
+        DataError: a recording is missing or damaged, too short or too long for the model, without a text for a model
+            that reads, or gets a score that is no number; what was given before it is right.
+        ConfigError: there are windows, and the model reads.
     """
     behind = 0
-    for portion in _portions(scorer.outputs.sample_rate, recordings, windows, portion_seconds, on_bad):
+    if windows is not None and scorer.outputs.reads == "text":
+        raise ConfigError(
+            "windows are given for a model that reads text instead of listening; none were expected, as words have no "
+            "times; leave them out."
+        )
+    for portion in _portions(scorer.outputs, recordings, windows, portion_seconds, on_bad):
 
         def scored(share: float, behind: int = behind, ahead: int = portion.done) -> None:
             if on_done is not None:
@@ -115,18 +122,18 @@ class _Portion(NamedTuple):
 
 
 def _portions(
-    rate: int,
+    outputs: Outputs,
     recordings: Iterable[Recording],
     windows: Windows | None,
     portion_seconds: float,
     on_bad: Callable[[Recording, DataError], None] | None,
 ) -> Iterator[_Portion]:
     """Recordings that were read, with their windows."""
-    portion = _Portion([], [], 0)
+    portion, rate = _Portion([], [], 0), outputs.sample_rate
     samples = number = 0
     for number, recording in enumerate(recordings, 1):
         try:
-            waveform = recording.load(sample_rate=rate)
+            waveform = recording.read() if outputs.reads == "text" else recording.load(sample_rate=rate)
         except DataError as error:
             if on_bad is None:
                 raise
@@ -134,6 +141,8 @@ def _portions(
             continue
         for first, last in window_bounds(len(waveform), windows, sample_rate=rate):
             start, end = (round(recording.start + sample / rate, 6) for sample in (first, last))
+            if outputs.reads == "text":
+                end = recording.start if recording.end is None else recording.end
             portion.clips.append(_Clip(len(portion.recordings), start, end, waveform[first:last]))
         portion.recordings.append(recording)
         samples += len(waveform)

@@ -30,6 +30,8 @@ class Recording:
     """Last moment (not included), seconds; None is the end of the file."""
     content: bytes | None = field(default=None, repr=False)
     """The bytes of a file that is on no disk."""
+    text: str | None = field(default=None, compare=False)
+    """What is said, where a corpus knows."""
 
     def load(self, *, sample_rate: int) -> Waveform:
         """Read it as one channel, shape (T,).
@@ -46,6 +48,22 @@ class Recording:
                 return load(path, start=self.start, end=self.end, sample_rate=sample_rate)
             except DataError as error:
                 raise DataError(str(error).replace(str(path), "standard input")) from None
+
+    def read(self) -> Waveform:
+        """Its text as samples, shape (T,), for a model that reads; the file is not opened.
+
+        Raises:
+            DataError: nobody knows what is said.
+        """
+        if self.text is None:
+            named = "standard input" if self.content is not None else self.file
+            raise DataError(
+                f"nothing says what is spoken in {named} (got no text), and this model reads words instead of "
+                "listening; an utterance of a corpus with a column text was expected; name the corpus, or fill it."
+            )
+        from affekt.corpora.text_corpus import samples_of
+
+        return samples_of(self.text)
 
 
 def find_recordings(sources: Iterable[PathLike], *, stdin: BinaryIO | None = None) -> list[Recording]:
@@ -115,9 +133,9 @@ def _of_several(path: Path) -> Iterator[Recording]:
         yield from (Recording(file=str(file)) for file in recordings_in(path, at_least_one=True))
         return
     corpus = open_corpus(path)
-    starts, ends = corpus.table["start"].to_list(), corpus.table["end"].to_list()
+    starts, ends, texts = (corpus.table[column].to_list() for column in ("start", "end", "text"))
     for row in range(len(corpus)):
-        yield Recording(file=str(corpus.path(row)), start=starts[row] or 0.0, end=ends[row])
+        yield Recording(file=str(corpus.path(row)), start=starts[row] or 0.0, end=ends[row], text=texts[row])
 
 
 def _standard_input(stdin: BinaryIO | None) -> bytes:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from affekt.errors import CheckpointError, ConfigError
 from affekt.types import FloatArray, PathLike, Waveform
@@ -28,6 +28,8 @@ class Outputs:
     """The intents, in the order of their logits; empty for a model that does not tell them."""
     sample_rate: int = 16000
     """Hz of the waveforms it takes."""
+    reads: Literal["sound", "text"] = "sound"
+    """What it takes of an utterance; texts as :func:`affekt.corpora.text_corpus.samples_of` gives them."""
 
 
 class Scores(NamedTuple):

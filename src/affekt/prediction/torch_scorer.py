@@ -43,6 +43,7 @@ class TorchScorer:
             multi_label=config.multi_label,
             intents=config.intents,
             sample_rate=config.sample_rate,
+            reads=model.reads,
         )
 
     def __call__(self, clips: Sequence[Waveform]) -> Scores:

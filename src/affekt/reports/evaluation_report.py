@@ -20,7 +20,7 @@ from affekt.training import (
     Evaluation,
     FeatureStore,
     Progress,
-    as_taken,
+    as_labelled,
     exposure,
     predict_heads,
     run_record,
@@ -111,7 +111,7 @@ def evaluate_with_report(
     for path, other in zip(against, others, strict=True):
         _require_same_answers(loaded, other, path)
     changed = "preference" not in corpus.table.columns and preferences_changed(loaded.config)
-    corpus = as_taken(corpus, loaded.config)
+    corpus = as_labelled(corpus, loaded.config)
     described = None
     if mapping or drop:
         described = describe_mapping(corpus, mapping or {}, classes=loaded.classes, drop=drop)
@@ -263,7 +263,7 @@ def _temperature(
     seed: int,
 ) -> dict[str, Any] | None:
     """A temperature from utterances that are not scored, and the calibration of the scored ones with it."""
-    source = replace(as_taken(source, model.config), classes=model.classes)
+    source = replace(as_labelled(source, model.config), classes=model.classes)
     used = set(_places(scored.corpus))
     labelled = source.table["emotion"].is_not_null().to_list()
     rows = np.array(

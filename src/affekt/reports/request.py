@@ -17,7 +17,8 @@ from affekt.corpora.table import nearest
 from affekt.errors import ConfigError, DataError
 from affekt.files import read_json
 from affekt.models import SIDES, EmotionModel
-from affekt.training import FeatureStore, TrainConfig, TrainingMethod, as_taken, is_held_out, with_classes
+from affekt.training import FeatureStore, TrainConfig, TrainingMethod, as_labelled, as_read, is_held_out, with_classes
+from affekt.training.exposure import sides_with, told_apart
 from affekt.types import PathLike, Waveform
 from affekt.unlearning import ForgetSet, Retained
 from affekt.unlearning.harness import Scope
@@ -90,7 +91,7 @@ def read_request(
             f"{'both' if speaker is not None else 'neither'} of speaker and utterances given; exactly one was "
             "expected; name a speaker or list utterances."
         )
-    corpus = as_taken(corpus, model.config)
+    corpus = as_read(as_labelled(corpus, model.config), model)
     if speaker is not None:
         corpus.with_speakers(speaker)  # raises the error that names the nearest id
         wanted = (corpus.table["speaker"] == speaker).fill_null(False).to_numpy()
@@ -102,7 +103,9 @@ def read_request(
     record = model.erasure
     known = record is not None and any(record.commitments.values())
     if known and record is not None:
-        sides = tuple(record.side(waveform) or "unknown" for waveform in waveforms)
+        stood = [sides_with(record, waveform) for waveform in waveforms]
+        found = told_apart(model, stood, requested.table["speaker"].to_list())
+        sides = tuple(side or "unknown" for side in found)
         asked = {record.commitment(waveform) for waveform in waveforms}
         if asked >= record.commitments.get("train", frozenset()) and "train" in sides:
             raise DataError(
@@ -162,7 +165,8 @@ def rest_of(model: EmotionModel, corpus: Corpus) -> Rest:
     record = model.erasure
     rate = model.config.sample_rate
     labelled = [row for row, emotion in enumerate(corpus.emotions) if emotion in model.classes]
-    usable, sides, unreadable = [], [], 0
+    usable, unreadable = [], 0
+    stood: list[frozenset[str]] = []
     for row in labelled:
         try:
             waveform = corpus.load(row, sample_rate=rate)
@@ -170,10 +174,11 @@ def rest_of(model: EmotionModel, corpus: Corpus) -> Rest:
             unreadable += 1
             continue
         usable.append(row)
-        sides.append((record.side(waveform) if record is not None else None) or "unknown")
+        stood.append(frozenset() if record is None else sides_with(record, waveform))
+    read = with_classes(corpus.select(usable), model.config)
     return Rest(
-        corpus=with_classes(corpus.select(usable), model.config),
-        sides=tuple(sides),
+        corpus=read,
+        sides=tuple(side or "unknown" for side in told_apart(model, stood, read.table["speaker"].to_list())),
         unreadable=unreadable,
         unlabelled=len(corpus) - len(labelled),
     )
@@ -234,9 +239,8 @@ def retained_data(model: EmotionModel, request: Request, rest: Rest, training: T
         )
     asked = {record.commitment(waveform) for waveform in request.waveforms}
     rate = model.config.sample_rate
-    found = {
-        side: {record.commitment(rest.corpus.load(row, sample_rate=rate)) for row in rest.rows(side)} for side in SIDES
-    }
+    commitments = [record.commitment(rest.corpus.load(row, sample_rate=rate)) for row in range(len(rest.corpus))]
+    found = {side: {commitments[row] for row in rest.rows(side)} for side in SIDES}
     for side in ("train", "dev"):
         missing = len(record.commitments.get(side, frozenset()) - asked - found[side])
         if missing or not found[side]:
@@ -249,7 +253,7 @@ def retained_data(model: EmotionModel, request: Request, rest: Rest, training: T
     for row, side in enumerate(rest.sides):
         if side in ("train", "heldout"):
             held = is_held_out(names[row], seed=training.seed, fraction=fraction)
-            if held != (side == "heldout"):
+            if commitments[row] not in record.commitments.get("heldout" if held else "train", ()):
                 raise DataError(
                     "the corpus names its recordings otherwise than when the model was trained, so recordings that "
                     "were held out would be trained on; the same utterance ids were expected; use the same corpus."

@@ -7,7 +7,7 @@
 - :class:`TrainingMethod`, :class:`Prepared`: how it is learned; a paper's method subclasses it
 - :class:`TrainConfig`, :func:`recipe`: its settings, and those of a model family
 - :func:`evaluate`, :func:`score_heads`, :func:`score_logits`, :class:`Evaluation`: a model on a corpus, with intervals
-- :func:`as_taken`, :func:`as_labelled`, :func:`with_classes`: a corpus as a model takes it in
+- :func:`as_labelled`, :func:`with_classes`, :func:`as_read`: a corpus as a model takes it in
 - :func:`exposure`, :class:`Exposure`: which recordings of a corpus a model was trained on
 - :func:`predict_heads`, :func:`predict_rows`, :class:`FeatureStore`: outputs and front-end features, batched by length
 - :func:`erasure_statistics`, :class:`ErasureConfig`: what is saved so that people can be forgotten better
@@ -26,7 +26,7 @@ from affekt.training.exposure import Exposure, exposure
 from affekt.training.features import FeatureStore, length_batches, pad_features
 from affekt.training.fit import FitResult, Progress, build_model, fit, model_for
 from affekt.training.held_out import held_out_mask, is_held_out
-from affekt.training.intake import as_labelled, as_taken, with_classes
+from affekt.training.intake import as_labelled, as_read, with_classes
 from affekt.training.linear_probe import Probe, probe
 from affekt.training.method import Prepared, TrainingMethod
 from affekt.training.predict import PredictedHeads, predict_heads, predict_rows
@@ -59,7 +59,7 @@ __all__ = [
     "TrainingMethod",
     "Variant",
     "as_labelled",
-    "as_taken",
+    "as_read",
     "attribute_range",
     "build_model",
     "code_digest",

@@ -107,8 +107,7 @@ def erasure_statistics(
         nothing = torch.zeros(0, erasure.repeats, len(model.classes))
         sums = head_sums(model, stores[0], split.train.labels(), np.asarray(fitted.trained_rows, dtype=np.int64))
         return SavedStatistics(names=(), within=nothing, across=nothing.clone(), sums=sums)
-    rate = model.config.sample_rate
-    names = [model.erasure.commitment(split.train.load(row, sample_rate=rate)) for row in range(len(split.train))]
+    names = [model.erasure.commitment(stores[0].waveform(row)) for row in range(len(split.train))]
     logits: dict[FoldRule, list[FloatArray]] = {"within": [], "across": []}
     kept: list[FoldModel] = []
     counts: dict[FoldRule, int] = {}

@@ -36,7 +36,7 @@ from affekt.training.head_scores import (
     score_several,
     speaker_clusters,
 )
-from affekt.training.intake import as_taken
+from affekt.training.intake import as_labelled
 from affekt.training.intent_scores import IntentEvaluation, JointEvaluation, score_intents, score_joint
 from affekt.training.predict import PredictedHeads, predict_heads
 from affekt.types import FloatArray, IntArray
@@ -290,7 +290,7 @@ def evaluate(
     if not len(corpus):
         raise DataError("there is nothing to evaluate (got 0 utterances); at least one was expected; choose another.")
     if model.classes:
-        corpus = replace(as_taken(corpus, model.config), classes=model.classes)
+        corpus = replace(as_labelled(corpus, model.config), classes=model.classes)
         _labelled(corpus, model.config)  # refused before the work
     heads = predict_heads(model, store or FeatureStore(model, corpus), np.arange(len(corpus)))
     return score_heads(

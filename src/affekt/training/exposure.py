@@ -14,10 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from affekt.corpora import Corpus
-from affekt.models import SIDES, EmotionModel
-from affekt.types import IntArray
+from affekt.models import SIDES, EmotionModel, ErasureRecord
+from affekt.training.intake import as_read
+from affekt.types import IntArray, Waveform
 
-__all__ = ["Exposure", "exposure"]
+__all__ = ["Exposure", "exposure", "sides_with", "told_apart"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,12 +61,36 @@ def exposure(model: EmotionModel, corpus: Corpus) -> Exposure:
     Raises:
         DataError: a recording cannot be read.
     """
+    corpus = as_read(corpus, model)
     speakers = tuple(corpus.table["speaker"].to_list())
     stood: list[frozenset[str]] = [frozenset()] * len(corpus)
     if model.erasure is not None:
         record, rate = model.erasure, model.config.sample_rate
-        names = (record.commitment(corpus.load(row, sample_rate=rate)) for row in range(len(corpus)))
-        stood = [frozenset(side for side in SIDES if name in record.commitments.get(side, ())) for name in names]
+        stood = [sides_with(record, corpus.load(row, sample_rate=rate)) for row in range(len(corpus))]
+    return Exposure(
+        recorded=model.erasure is not None,
+        sides=told_apart(model, stood, speakers),
+        speakers=speakers,
+        learned=tuple("train" in found for found in stood),
+    )
+
+
+def sides_with(record: ErasureRecord, waveform: Waveform) -> frozenset[str]:
+    """Every side where a recording with these samples stood; to a model that reads, a text with these words."""
+    name = record.commitment(waveform)
+    return frozenset(side for side in SIDES if name in record.commitments.get(side, ()))
+
+
+def told_apart(
+    model: EmotionModel, stood: Sequence[frozenset[str]], speakers: Sequence[str | None]
+) -> tuple[str | None, ...]:
+    """The side of each recording, by what its samples say, and for a model that reads by its speaker; see the module.
+
+    Args:
+        model: whose record it is.
+        stood: of each recording, what :func:`sides_with` found.
+        speakers: of each recording.
+    """
     sides = [_first(found) for found in stood]
     if model.reads == "text":
         for speaker in {*speakers} - {None}:
@@ -73,12 +98,7 @@ def exposure(model: EmotionModel, corpus: Corpus) -> Exposure:
             common = _common([stood[row] for row in own])
             for row in own:
                 sides[row] = sides[row] if common is None else _first(stood[row] & common)
-    return Exposure(
-        recorded=model.erasure is not None,
-        sides=tuple(sides),
-        speakers=speakers,
-        learned=tuple("train" in found for found in stood),
-    )
+    return tuple(sides)
 
 
 def _first(found: frozenset[str]) -> str | None:

@@ -10,6 +10,7 @@ from affekt.audio.batching import pad_batch
 from affekt.corpora import Corpus
 from affekt.encoders import EmbeddingCache, chosen_cache
 from affekt.models import EmotionModel
+from affekt.training.intake import as_read
 from affekt.types import IntArray, Waveform
 
 __all__ = ["FeatureStore", "length_batches", "pad_features"]
@@ -23,7 +24,7 @@ class FeatureStore:
 
     Args:
         model: whose front end to use.
-        corpus: whose recordings to read.
+        corpus: whose recordings to read, or the words of whose utterances, where the model reads.
         memory_gib: how much to keep; what does not fit is computed again at each access, or read from the cache.
         cache: where to keep features on disk, too, for later runs; None is the folder that AFFEKT_EMBEDDINGS names, if
             it does and the front end holds a pretrained encoder.
@@ -33,7 +34,7 @@ class FeatureStore:
         self, model: EmotionModel, corpus: Corpus, *, memory_gib: float = 6.0, cache: EmbeddingCache | None = None
     ) -> None:
         self.model = model
-        self.corpus = corpus
+        self.corpus = as_read(corpus, model)
         self.budget = int(memory_gib * 2**30)
         self.cache = chosen_cache() if cache is None and model.has_frozen_encoder else cache
         self._key = "" if self.cache is None else model.front_end_key()
@@ -44,7 +45,7 @@ class FeatureStore:
         return len(self.corpus)
 
     def waveform(self, row: int) -> Waveform:
-        """The recording of a row, read from disk at the model's rate."""
+        """The recording of a row, read from disk at the model's rate, or its text as samples."""
         return self.corpus.load(row, sample_rate=self.model.config.sample_rate)
 
     def __getitem__(self, row: int) -> Tensor:

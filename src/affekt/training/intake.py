@@ -1,21 +1,16 @@
-"""A corpus as a model takes it in: with the classes it learned, from the column it learned them from."""
+"""A corpus as a model takes it in: with the classes it learned, from the column it learned them from; heard or read."""
 
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from affekt.corpora import Corpus, labelled_by
+from affekt.corpora import Corpus, TextCorpus, as_text, labelled_by
 from affekt.corpora.preferences import with_preference_levels
 from affekt.errors import DataError
-from affekt.models import ModelConfig
+from affekt.models import EmotionModel, ModelConfig
 from affekt.models.digest import file_digest
 
-__all__ = ["as_labelled", "as_taken", "preferences_changed", "with_classes"]
-
-
-def as_taken(corpus: Corpus, model: ModelConfig) -> Corpus:
-    """The corpus as a model takes it in: see :func:`as_labelled`. Doing it twice changes nothing more."""
-    return as_labelled(corpus, model)
+__all__ = ["as_labelled", "as_read", "preferences_changed", "with_classes"]
 
 
 def as_labelled(corpus: Corpus, model: ModelConfig) -> Corpus:
@@ -43,13 +38,36 @@ def as_labelled(corpus: Corpus, model: ModelConfig) -> Corpus:
     return labelled_by(corpus, model.label, classes=model.classes, edges=model.edges)
 
 
+def as_read(corpus: Corpus, model: EmotionModel) -> Corpus:
+    """The utterances as a model takes them in: their words (the column text) for one that reads, else as they are.
+
+    Whatever hands what a corpus loads to a model, or to its record, goes through this; doing it twice changes nothing.
+
+    Raises:
+        DataError: the model reads and no utterance has a text, or it hears and there is only text.
+    """
+    if model.reads == "text":
+        if len(corpus) and corpus.table["text"].is_null().all():
+            raise DataError(
+                f"corpus '{corpus.name}' has no text, and a model of the family {model.config.family} reads words; "
+                "those of every utterance were expected in the column text; fill it, or take a family that hears."
+            )
+        return as_text(corpus)
+    if isinstance(corpus, TextCorpus):
+        raise DataError(
+            f"corpus '{corpus.name}' is one to read (medium = \"text\"), and a model of the family "
+            f"{model.config.family} hears; one with recordings was expected; take the family text."
+        )
+    return corpus
+
+
 def with_classes(corpus: Corpus, model: ModelConfig) -> Corpus:
     """The corpus labelled as a model was trained: its classes in its order, from the column it learned from.
 
     Raises:
         DataError: the corpus has an emotion that the model does not know, or none at all.
     """
-    changed = replace(as_taken(corpus, model), classes=model.classes)
+    changed = replace(as_labelled(corpus, model), classes=model.classes)
     changed.labels()
     return changed
 

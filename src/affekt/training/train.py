@@ -19,6 +19,7 @@ from affekt.training.erasure_ready import ErasureConfig, erasure_statistics
 from affekt.training.evaluate import Evaluation, evaluate
 from affekt.training.features import FeatureStore
 from affekt.training.fit import FitResult, Progress, clear_checkpoint, fit, make_accelerator, model_for
+from affekt.training.intake import as_read
 from affekt.training.method import TrainingMethod
 from affekt.training.record import run_record
 from affekt.types import PathLike
@@ -201,6 +202,7 @@ def train_split(
                 "were expected to score the model on; label some of theirs or name other test speakers."
             )
     model = model_for(split.train, config, family=family, seed=seed, options=options)
+    split = Split(**{side: as_read(getattr(split, side), model) for side in ("train", "dev", "test")})
     share = config.memory_gib / 3
     stores = {side: FeatureStore(model, getattr(split, side), memory_gib=share) for side in ("train", "dev", "test")}
     for store in stores.values():  # a damaged recording ends the run now, not after hours of training

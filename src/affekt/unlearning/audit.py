@@ -12,7 +12,7 @@ from affekt.errors import DataError
 from affekt.metrics import collateral_damage, cross_entropy, phi
 from affekt.metrics.deletion_rules import LEAST_REFERENCES, RECORD, Tier
 from affekt.models import EmotionModel, tensor_digest
-from affekt.training import FeatureStore, predict_rows, with_classes
+from affekt.training import FeatureStore, as_read, predict_rows, with_classes
 from affekt.types import FloatArray, IntArray
 from affekt.unlearning.audit_answers import Answers, SavedRows, Sets
 from affekt.unlearning.audit_ensembles import EnsembleEvidence, ensemble_evidence
@@ -96,7 +96,8 @@ def audit(
             "or more models that never heard the recordings were expected, half of them for the null; give more."
         )
     reader = _Reader(before, tuple(references))
-    waveforms = [forget_set.load(row, sample_rate=before.config.sample_rate) for row in range(len(forget_set))]
+    read = as_read(forget_set, before)
+    waveforms = [read.load(row, sample_rate=before.config.sample_rate) for row in range(len(read))]
     for name, model in many:
         if model.erasure is None or not any(model.erasure.commitments.values()):
             continue

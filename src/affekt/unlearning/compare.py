@@ -19,7 +19,7 @@ from affekt.corpora.splits import by_speaker
 from affekt.errors import ConfigError
 from affekt.files import read_json, removed_if_unused, write_json
 from affekt.models import EmotionModel
-from affekt.training import ErasureConfig, Progress, held_out_mask, recipe, run_tasks, train_split
+from affekt.training import ErasureConfig, Progress, as_read, held_out_mask, recipe, run_tasks, train_split
 from affekt.unlearning.compare_cell import RETRAIN_AGAIN, cell_file, compute_cell
 from affekt.unlearning.compare_config import DEFAULT_METHODS, CompareConfig
 from affekt.unlearning.draws import draw_forget_set, speakers_of
@@ -141,7 +141,8 @@ def front_end_seconds(model: EmotionModel, split: Split, *, clips: int = 24) -> 
     """Seconds the front end takes for all training recordings, from some of them, spread over the corpus; not from the
     cache on disk."""
     rows = np.unique(np.linspace(0, len(split.train) - 1, clips).astype(int))
-    waveforms = [split.train.load(int(row), sample_rate=model.config.sample_rate) for row in rows]
+    train = as_read(split.train, model)
+    waveforms = [train.load(int(row), sample_rate=model.config.sample_rate) for row in rows]
     model.eval()
     with torch.no_grad():
         model.front_end(*pad_batch(waveforms[:1]))

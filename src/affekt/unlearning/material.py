@@ -15,7 +15,7 @@ from affekt.errors import DataError, ProtocolError
 from affekt.models import EmotionModel, HeadSums
 from affekt.models.curvature import Curvature
 from affekt.models.saved_statistics import FoldModel
-from affekt.training import FeatureStore, TrainConfig, pad_features, with_classes
+from affekt.training import FeatureStore, TrainConfig, as_read, pad_features, with_classes
 from affekt.types import IntArray, Waveform
 
 __all__ = ["ForgetSet", "LearnedPart", "Material", "Needs", "Retained", "teachers_loss"]
@@ -67,7 +67,7 @@ class ForgetSet:
         Raises:
             DataError: it is empty, a recording cannot be read, or an emotion is missing or unknown to the model.
         """
-        corpus = with_classes(corpus, model.config)
+        corpus = as_read(with_classes(corpus, model.config), model)
         rate = model.config.sample_rate
         waveforms = tuple(corpus.load(row, sample_rate=rate) for row in range(len(corpus)))
         return cls(waveforms, torch.as_tensor(corpus.labels()))
