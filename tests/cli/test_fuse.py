@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 import torch
 
-from affekt.corpora import as_text
 from affekt.corpora.builtin import build
 from affekt.models import EmotionModel, ModelConfig
 
@@ -94,7 +93,7 @@ def test_weights_from_other_speakers(affekt: Affekt, place: Path, write_corpus: 
         (["model", "intents", "corpus"], "intents tells the intents ask, tell and model tells none"),
         (["model", "ranker", "corpus"], "ranker cannot be fused (it is of the family ranker"),
         (["model", "unknown", "corpus"], "unknown does not know which recordings it was trained on"),
-        (["model", "reader", "corpus"], "reader reads and corpus has no transcripts"),
+        (["model", "reader", "corpus"], "corpus 'corpus' has no text, and a model of the family text reads words"),
         (["model", "other", "elsewhere"], "no recording of elsewhere was for testing in the training of every model"),
         (["model", "other", "tested.csv"], "no recording of tested was for development in the training of every"),
         (
@@ -149,10 +148,9 @@ def _tables(place: Path, model: EmotionModel) -> None:
 def test_hearing_and_reading_with_intents(affekt: Affekt, tmp_path: Path) -> None:
     """Synthetic speech with intents: two models that train makes, and what they say together."""
     corpus = build(cache=tmp_path / "cache", seed=0, speakers=6, takes=4, intents=True)
-    as_text(corpus).write(tmp_path / "texts")
     (tmp_path / "both.toml").write_text("epochs = 2\nintents = true\n", encoding="utf-8")
-    for name, source, family in (("hears", corpus.root, "logmel-cnn"), ("reads", tmp_path / "texts", "text")):
-        line = ["train", source, "--out", tmp_path / name, "--model", family, "--config", tmp_path / "both.toml"]
+    for name, family in (("hears", "logmel-cnn"), ("reads", "text")):
+        line = ["train", corpus.root, "--out", tmp_path / name, "--model", family, "--config", tmp_path / "both.toml"]
         assert affekt(*line).code == 0
     ran = affekt("fuse", tmp_path / "hears", tmp_path / "reads", corpus.root, "--out", tmp_path / "out")
     assert ran.code == 0, ran.err

@@ -301,12 +301,12 @@ BAD: dict[str, tuple[Spoil, type[AffektError], str]] = {
     "no transcripts": (
         lambda made: (made.pair, without(made.corpus, "text"), {}),
         DataError,
-        "model 2 reads and tones has no transcripts",
+        "corpus 'tones' has no text, and a model of the family text reads words",
     ),
     "nothing to hear": (
         lambda made: (made.pair, as_text(made.corpus), {}),
         DataError,
-        "model 1 hears and tones is a corpus to read",
+        "corpus 'tones' is one to read .*, and a model of the family logmel-cnn hears",
     ),
     "no intents": (
         lambda made: (made.pair, without(made.corpus, "intent"), {}),

@@ -15,14 +15,14 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from affekt.corpora import Corpus, TextCorpus, as_text
+from affekt.corpora import Corpus
 from affekt.errors import ConfigError, DataError, ProtocolError
 from affekt.metrics import joint_balance, probabilities, uar
 from affekt.models import EmotionModel, tensor_digest
 from affekt.recognition.fusion import FusedHeads, best_weights, head_score, weighted_mean
 from affekt.recognition.fusion_scores import FusionScore, FusionTruth
 from affekt.training import Exposure, FeatureStore, Progress, exposure, predict_heads
-from affekt.training.intake import as_labelled
+from affekt.training.intake import as_labelled, as_read
 from affekt.types import FloatArray, IntArray
 
 __all__ = ["MOST", "Fusion", "FusionWeighting", "fuse_models"]
@@ -169,8 +169,8 @@ def fuse_models(
     tell = progress or (lambda message, done, total: None)
     steps = 2 + 2 * len(models)
     tell("looking for recordings the models know", 0, steps)
-    usable, without_text = _usable(models, named, corpus)
-    known = [exposure(model, _seen_by(model, usable)) for model in models]
+    usable, without_text = _usable(models, corpus)
+    known = [exposure(model, usable) for model in models]
     tested, met = _on_side(known, "test"), _on_side(known, "dev")
     for_test, for_dev = np.flatnonzero(tested.all(0)), np.flatnonzero(met.all(0))
     if not len(for_test):
@@ -189,7 +189,7 @@ def fuse_models(
             )
         dev, left_out = usable.select(for_dev), 0
     else:
-        dev, left_out = _unmet(models, named, weights_from)
+        dev, left_out = _unmet(models, weights_from)
     _require_strangers(dev, test)
     truth = {"dev": _truth(models[0], dev), "test": _truth(models[0], test)}
     said: dict[str, list[FusedHeads]] = {"dev": [], "test": []}
@@ -274,32 +274,22 @@ def _require_fit(models: Sequence[EmotionModel], names: tuple[str, ...]) -> None
             )
 
 
-def _usable(models: Sequence[EmotionModel], names: tuple[str, ...], corpus: Corpus) -> tuple[Corpus, int]:
+def _usable(models: Sequence[EmotionModel], corpus: Corpus) -> tuple[Corpus, int]:
     """The utterances that every model can take in, labelled as the models are, and how many lack a transcript."""
+    for model in models:
+        as_read(corpus, model)  # refuses what a model cannot take in at all
     config = models[0].config
-    for name, model in zip(names, models, strict=True):
-        if model.reads == "sound" and isinstance(corpus, TextCorpus):
-            raise DataError(
-                f'{name} hears and {corpus.name} is a corpus to read (medium = "text"); one with recordings was '
-                "expected; name the corpus that the transcripts are of."
-            )
     labelled = replace(as_labelled(corpus, config), classes=config.classes)
     if all(model.reads == "sound" for model in models):
         return labelled, 0
     written = labelled.table["text"].is_not_null().to_numpy()
-    if not written.any():
-        reader = next(name for name, model in zip(names, models, strict=True) if model.reads == "text")
-        raise DataError(
-            f"{reader} reads and {corpus.name} has no transcripts (its column text is empty); the words of every "
-            "utterance were expected there; fill the column."
-        )
     return labelled.select(written), int((~written).sum())
 
 
-def _unmet(models: Sequence[EmotionModel], names: tuple[str, ...], corpus: Corpus) -> tuple[Corpus, int]:
+def _unmet(models: Sequence[EmotionModel], corpus: Corpus) -> tuple[Corpus, int]:
     """The utterances of another corpus that no model learned from, held out or was tested on, and how many others."""
-    usable, _ = _usable(models, names, corpus)
-    sides = [exposure(model, _seen_by(model, usable)).sides for model in models]
+    usable, _ = _usable(models, corpus)
+    sides = [exposure(model, usable).sides for model in models]
     free = np.asarray([all(side in (None, "dev") for side in found) for found in zip(*sides, strict=True)], np.bool_)
     if not free.any():
         raise DataError(
@@ -343,13 +333,8 @@ def _truth(model: EmotionModel, corpus: Corpus) -> FusionTruth:
 # what the models say
 
 
-def _seen_by(model: EmotionModel, corpus: Corpus) -> Corpus:
-    """The corpus as a model takes it in: heard, or read."""
-    return as_text(corpus) if model.reads == "text" else corpus
-
-
 def _said(model: EmotionModel, corpus: Corpus) -> FusedHeads:
-    heads = predict_heads(model, FeatureStore(model, _seen_by(model, corpus)), np.arange(len(corpus)))
+    heads = predict_heads(model, FeatureStore(model, corpus), np.arange(len(corpus)))
     intents = probabilities(heads.intents) if model.config.intents else heads.intents
     return FusedHeads(probabilities(heads.logits), intents)
 
