@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from affekt.errors import DataError
+from affekt.errors import ConfigError, DataError
 from affekt.files import (
     check_new_file,
     check_new_folder,
+    mark_folder,
     new_file,
     new_folder,
     read_json,
@@ -154,6 +155,17 @@ def test_working_folder_after_a_good_end(tmp_path: Path) -> None:
     with removed_if_unused(tmp_path / "work", marker="marker.json"):
         pass
     assert (tmp_path / "work").exists()
+
+
+def test_a_folder_belongs_to_what_marked_it(tmp_path: Path) -> None:
+    marker = tmp_path / "work" / "marker.json"
+    mark_folder(marker, {"sizes": ("1", "2"), "seed": 0}, holds="cells of another run")
+    written = marker.stat().st_mtime_ns
+    mark_folder(marker, {"sizes": ["1", "2"], "seed": 0}, holds="cells of another run")
+    assert marker.stat().st_mtime_ns == written
+    with pytest.raises(ConfigError, match=r"work holds cells of another run; .* choose another --out or remove it"):
+        mark_folder(marker, {"sizes": ("1", "2"), "seed": 1}, holds="cells of another run")
+    assert marker.stat().st_mtime_ns == written
 
 
 def test_a_new_file_appears_whole(tmp_path: Path) -> None:

@@ -9,12 +9,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from affekt.errors import AffektError, DataError
+from affekt.errors import AffektError, ConfigError, DataError
 from affekt.types import PathLike
 
 __all__ = [
     "check_new_file",
     "check_new_folder",
+    "mark_folder",
     "new_file",
     "new_folder",
     "read_json",
@@ -120,6 +121,26 @@ def removed_if_unused(folder: PathLike, *, marker: str) -> Iterator[None]:
         if not any(path.is_file() and path != folder / marker for path in folder.rglob("*")):
             shutil.rmtree(folder, ignore_errors=True)
         raise
+
+
+def mark_folder(marker: Path, stamp: Any, *, holds: str) -> None:
+    """Note in a working folder what its files belong to, or see that they belong to the same.
+
+    Args:
+        marker: the file in the folder that says it.
+        stamp: JSON values: settings and the data they are about.
+        holds: what the folder holds if it says something else, such as "cells of another comparison".
+
+    Raises:
+        ConfigError: the folder belongs to something else.
+    """
+    if not marker.is_file():
+        write_json(marker, stamp)
+    elif read_json(marker) != json.loads(json.dumps(stamp)):
+        raise ConfigError(
+            f"{marker.parent} holds {holds}; an empty folder or the same settings were expected; choose another --out "
+            "or remove it."
+        )
 
 
 def write_text(path: PathLike, text: str) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from affekt.corpora import Corpus, Split, open_corpus
 from affekt.corpora.splits import leave_one_speaker_out, speaker_folds
 from affekt.errors import ConfigError
-from affekt.files import read_json, removed_if_unused, write_json
+from affekt.files import mark_folder, read_json, removed_if_unused, write_json
 from affekt.metrics import Interval, bootstrap_difference, uar
 from affekt.training.config import TrainConfig, recipe
 from affekt.training.evaluate import score_logits
@@ -90,14 +90,9 @@ def cross_validate(
     corpus = open_corpus(config.corpus)
     stamp: dict[str, Any] = json.loads(json.dumps({"config": asdict(config), "data_sha256": corpus.digest}))
     marker = work / "cross-validation.json"
-    if marker.is_file() and read_json(marker) != stamp:
-        raise ConfigError(
-            f"{work} holds folds of another cross-validation; an empty folder or the same settings were expected; "
-            "choose another --out or remove it."
-        )
     labels = corpus.labels()
     count = len(_splits(corpus, config))
-    write_json(marker, stamp)
+    mark_folder(marker, stamp, holds="folds of another cross-validation")
     tasks = [
         (config, work, family, seed, fold)
         for family in config.families

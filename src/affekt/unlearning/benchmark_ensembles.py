@@ -5,7 +5,6 @@ what its own erasure-ready training saved. The split, the held-out utterances an
 so that phi of a recording can be compared between models.
 """
 
-import json
 import math
 import time
 from collections.abc import Mapping, Sequence
@@ -23,7 +22,7 @@ from torch import Tensor
 from affekt.corpora import Split, open_corpus
 from affekt.corpora.splits import by_speaker
 from affekt.errors import ConfigError
-from affekt.files import read_json, write_json
+from affekt.files import mark_folder, read_json, write_json
 from affekt.metrics import phi, uar
 from affekt.models import ErasureRecord
 from affekt.models.curvature import Curvature
@@ -150,15 +149,8 @@ def _mark(config: EnsembleConfig, folder: Path) -> None:
     values = {**asdict(config), "compare": config.compare.to_json()}
     for name in ("methods", "sizes", "seeds", "draws"):  # of the comparison, which have no part in this
         del values["compare"][name]
-    stamp = json.loads(json.dumps({"config": values, "data_sha256": open_corpus(config.compare.corpus).digest}))
-    marker = folder / "ensembles.json"
-    if not marker.is_file():
-        write_json(marker, stamp)
-    elif read_json(marker) != stamp:
-        raise ConfigError(
-            f"{folder} holds models of another benchmark; an empty folder or the same settings were expected; choose "
-            "another --out or remove it."
-        )
+    stamp = {"config": values, "data_sha256": open_corpus(config.compare.corpus).digest}
+    mark_folder(folder / "ensembles.json", stamp, holds="models of another benchmark")
 
 
 def check_ensembles(config: EnsembleConfig) -> None:

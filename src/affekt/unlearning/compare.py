@@ -5,7 +5,6 @@ within a cell the retrained model is shared by all methods, and targeted copies 
 Cells are computed by worker processes and kept as files, so a killed comparison goes on where it was.
 """
 
-import json
 import time
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,7 @@ import torch
 from affekt.audio.batching import pad_batch
 from affekt.corpora import Corpus, Split, open_corpus
 from affekt.corpora.splits import by_speaker
-from affekt.errors import ConfigError
-from affekt.files import read_json, removed_if_unused, write_json
+from affekt.files import mark_folder, read_json, removed_if_unused, write_json
 from affekt.models import EmotionModel
 from affekt.training import ErasureConfig, Progress, as_read, held_out_mask, recipe, run_tasks, train_split
 from affekt.unlearning.compare_cell import RETRAIN_AGAIN, cell_file, compute_cell
@@ -71,14 +69,7 @@ def compare(config: CompareConfig, work: Path, *, workers: int = 1, progress: Pr
     recorded = config.to_json()
     stamp = {"config": recorded, "data_sha256": corpus.digest}
     marker = work / "comparison.json"
-    if marker.is_file():
-        if read_json(marker) != json.loads(json.dumps(stamp)):
-            raise ConfigError(
-                f"{work} holds cells of another comparison; an empty folder or the same settings were expected; "
-                "choose another --out or remove it."
-            )
-    else:
-        write_json(marker, stamp)
+    mark_folder(marker, stamp, holds="cells of another comparison")
     tasks = [
         (seed, size, draw) for seed in range(config.seeds) for size in config.sizes for draw in range(config.draws)
     ]
