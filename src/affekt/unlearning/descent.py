@@ -81,6 +81,15 @@ class DescentConfig:
             raise ConfigError(f"gradient_clip is {self.gradient_clip}; a positive number was expected; change it.")
 
 
+@dataclass(frozen=True)
+class ForgetState:
+    """Where the forget set stands under a model."""
+
+    loss: float
+    accuracy: float
+    prediction: Tensor
+
+
 @dataclass(frozen=True, kw_only=True)
 class MethodLog:
     """How a method went."""
@@ -100,6 +109,33 @@ class MethodLog:
     """Mean loss on the forget set after each step."""
     details: dict[str, Any] | None = None
     """What else the method has to say: relabels, success of the attack, seconds of its parts."""
+
+    @classmethod
+    def between(
+        cls,
+        before: ForgetState,
+        after: ForgetState,
+        *,
+        stopped: str,
+        reached: bool,
+        steps: int,
+        target_loss: float | None = None,
+        trace: tuple[float, ...] = (),
+        details: dict[str, Any] | None = None,
+    ) -> "MethodLog":
+        """The log of a method that took the forget set from one state to another."""
+        return cls(
+            stopped=stopped,
+            reached=reached,
+            steps=steps,
+            loss_before=before.loss,
+            loss_after=after.loss,
+            accuracy_before=before.accuracy,
+            accuracy_after=after.accuracy,
+            target_loss=target_loss,
+            trace=trace,
+            details=details,
+        )
 
 
 def random_relabels(labels: Tensor, n_classes: int, *, seed: int) -> Tensor:
@@ -187,27 +223,16 @@ def descend(
         stopped = "the loss was no longer a number; the last step was taken back (the learning rate may be too high)"
     if reached and not trace:
         stopped = "nothing was done: " + REACHED[config.stop] + " before the first step"
-    return MethodLog(
+    return MethodLog.between(
+        before,
+        now,
         stopped=stopped,
         reached=reached,
         steps=len(trace),
-        loss_before=before.loss,
-        loss_after=now.loss,
-        accuracy_before=before.accuracy,
-        accuracy_after=now.accuracy,
         target_loss=target,
         trace=tuple(trace),
         details={**(details or {}), "descent_seconds": time.perf_counter() - started},
     )
-
-
-@dataclass(frozen=True)
-class ForgetState:
-    """Where the forget set stands under a model."""
-
-    loss: float
-    accuracy: float
-    prediction: Tensor
 
 
 def state_of(part: LearnedPart, items: Sequence[Tensor], labels: Tensor) -> ForgetState:

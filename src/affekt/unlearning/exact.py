@@ -49,12 +49,10 @@ def unlearn(model: torch.nn.Module, material: Material, config: Config, *, seed:
     before = state_of(part, items, material.forget_set.labels)
     model.network.solve(material.sums)
     after = state_of(part, items, material.forget_set.labels)
-    return MethodLog(
+    return MethodLog.between(
+        before,
+        after,
         stopped=f"solved again from {material.sums.count} recordings",
         reached=True,
         steps=1,
-        loss_before=before.loss,
-        loss_after=after.loss,
-        accuracy_before=before.accuracy,
-        accuracy_after=after.accuracy,
     )

@@ -56,14 +56,12 @@ def unlearn(model: torch.nn.Module, material: Material, config: Config, *, seed:
     if model.erasure is not None:
         model.erasure = _record_of(model.erasure, fold)
     after = state_of(part, items, material.forget_set.labels)
-    return MethodLog(
+    return MethodLog.between(
+        before,
+        after,
         stopped="exact: the weights are those of a fold model that was trained on none of the recordings",
         reached=True,
         steps=0,
-        loss_before=before.loss,
-        loss_after=after.loss,
-        accuracy_before=before.accuracy,
-        accuracy_after=after.accuracy,
         details={"exact": True, "rule": fold.rule, "never_heard": len(fold.never_heard)},
     )
 

@@ -21,7 +21,7 @@ from torch import Tensor
 from affekt.errors import ConfigError
 from affekt.models.head_curvature import HeadTape
 from affekt.unlearning.descent import MethodLog, state_of
-from affekt.unlearning.line_search import aimed_loss, walk
+from affekt.unlearning.line_search import aimed_loss, walk_to_loss
 from affekt.unlearning.material import LearnedPart, Material, Needs
 
 __all__ = ["NEEDS", "PAPER", "Config", "unlearn"]
@@ -94,27 +94,22 @@ def unlearn(model: torch.nn.Module, material: Material, config: Config, *, seed:
     if config.length == "unit":
         place(1.0)
         after = state_of(part, items, labels)
-        return MethodLog(
+        return MethodLog.between(
+            before,
+            after,
             stopped="one Newton step was made",
             reached=True,
             steps=1,
-            loss_before=before.loss,
-            loss_after=after.loss,
-            accuracy_before=before.accuracy,
-            accuracy_after=after.accuracy,
             trace=(after.loss,),
         )
     target = aimed_loss(material, config.target, before.loss, method="head_newton")
-    return walk(
+    return walk_to_loss(
         part,
         items,
         labels,
         place,
-        met=lambda state: state.loss >= target,
-        reached_words=f"the mean loss on the forget set reached {target:.3f} nats",
         before=before,
         target=target,
-        first=0.25,
         growth=config.growth,
         max_steps=config.max_steps,
     )

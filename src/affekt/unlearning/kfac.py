@@ -16,7 +16,7 @@ from torch import Tensor
 
 from affekt.errors import ConfigError
 from affekt.unlearning.descent import MethodLog, state_of
-from affekt.unlearning.line_search import aimed_loss, walk
+from affekt.unlearning.line_search import aimed_loss, walk_to_loss
 from affekt.unlearning.material import LearnedPart, Material, Needs
 from affekt.unlearning.natural_gradient import NaturalDirection, move, snapshot
 
@@ -74,16 +74,13 @@ def unlearn(model: torch.nn.Module, material: Material, config: Config, *, seed:
 
     step = NaturalDirection(part, items, material.curvature, damping=config.damping)(loss)
     start = snapshot(part)
-    return walk(
+    return walk_to_loss(
         part,
         items,
         labels,
         lambda length: move(part, start, step, length),
-        met=lambda state: state.loss >= target,
-        reached_words=f"the mean loss on the forget set reached {target:.3f} nats",
         before=before,
         target=target,
-        first=0.25,
         growth=config.growth,
         max_steps=config.max_steps,
     )

@@ -11,7 +11,7 @@ from affekt.errors import ConfigError
 from affekt.unlearning.descent import ForgetState, MethodLog, state_of
 from affekt.unlearning.material import LearnedPart, Material, teachers_loss
 
-__all__ = ["aimed_loss", "walk"]
+__all__ = ["aimed_loss", "walk", "walk_to_loss"]
 
 
 def walk(
@@ -79,17 +79,43 @@ def walk(
         stopped = "the loss was no longer a number; the last length before was taken"
     if reached and not trace:
         stopped = f"nothing was done: {reached_words} before the first step"
-    return MethodLog(
+    return MethodLog.between(
+        before,
+        now,
         stopped=stopped,
         reached=reached,
         steps=len(trace),
-        loss_before=before.loss,
-        loss_after=now.loss,
-        accuracy_before=before.accuracy,
-        accuracy_after=now.accuracy,
         target_loss=target,
         trace=tuple(trace),
         details={**(details or {}), "length": low, "descent_seconds": time.perf_counter() - started},
+    )
+
+
+def walk_to_loss(
+    part: LearnedPart,
+    items: Sequence[Tensor],
+    labels: Tensor,
+    place: Callable[[float], None],
+    *,
+    target: float,
+    before: ForgetState,
+    first: float = 0.25,
+    growth: float,
+    max_steps: int,
+) -> MethodLog:
+    """:func:`walk` until the mean loss on the forget set is no less than a target, nats; all arguments are those of it."""
+    return walk(
+        part,
+        items,
+        labels,
+        place,
+        met=lambda state: state.loss >= target,
+        reached_words=f"the mean loss on the forget set reached {target:.3f} nats",
+        before=before,
+        target=target,
+        first=first,
+        growth=growth,
+        max_steps=max_steps,
     )
 
 

@@ -172,14 +172,12 @@ def unlearn(model: torch.nn.Module, material: Material, config: Config, *, seed:
     )
     if reached_target and not trace:
         stopped = "nothing was done: the outputs were those of models that never heard the recordings from the start"
-    return MethodLog(
+    return MethodLog.between(
+        before,
+        after,
         stopped=stopped,
         reached=reached_target,
         steps=len(trace),
-        loss_before=before.loss,
-        loss_after=after.loss,
-        accuracy_before=before.accuracy,
-        accuracy_after=after.accuracy,
         trace=tuple(trace),
         details={
             "divergence_before": first,

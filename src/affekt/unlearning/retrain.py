@@ -59,12 +59,10 @@ def unlearn(model: torch.nn.Module, material: Material, config: Config, *, seed:
         if (statistics := model.erasure.statistics) is not None:
             model.erasure = replace(model.erasure, statistics=replace(statistics, curvature=None))
     after = state_of(part, items, material.forget_set.labels)
-    return MethodLog(
+    return MethodLog.between(
+        before,
+        after,
         stopped=f"trained for {fitted.epochs} epochs",
         reached=True,
         steps=fitted.epochs,
-        loss_before=before.loss,
-        loss_after=after.loss,
-        accuracy_before=before.accuracy,
-        accuracy_after=after.accuracy,
     )

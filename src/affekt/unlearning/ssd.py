@@ -25,7 +25,7 @@ from affekt.models import EmotionModel
 from affekt.models.curvature import Curvature, collect_curvature
 from affekt.training import pad_features
 from affekt.unlearning.descent import MethodLog, state_of
-from affekt.unlearning.line_search import aimed_loss, walk
+from affekt.unlearning.line_search import aimed_loss, walk_to_loss
 from affekt.unlearning.material import LearnedPart, Material, Needs
 from affekt.unlearning.natural_gradient import Named, learned_parameters, snapshot
 
@@ -128,26 +128,22 @@ def unlearn(model: torch.nn.Module, material: Material, config: Config, *, seed:
     if config.target == "published":
         dampen(config.alpha, config.dampening)
         after = state_of(part, items, labels)
-        return MethodLog(
+        return MethodLog.between(
+            before,
+            after,
             stopped="the weights were dampened once, with the paper's two numbers",
             reached=True,
             steps=1,
-            loss_before=before.loss,
-            loss_after=after.loss,
-            accuracy_before=before.accuracy,
-            accuracy_after=after.accuracy,
             trace=(after.loss,),
             details=details,
         )
     target = aimed_loss(material, config.target, before.loss, method="ssd")
-    log = walk(
+    log = walk_to_loss(
         part,
         items,
         labels,
         # alpha = lambda = 1 / strength: no factor jumps, and all fall from 1 as the strength grows
         lambda strength: dampen(1.0 / strength, 1.0 / strength) if strength else dampen(math.inf, math.inf),
-        met=lambda state: state.loss >= target,
-        reached_words=f"the mean loss on the forget set reached {target:.3f} nats",
         before=before,
         target=target,
         first=1.0 / config.alpha,
