@@ -10,10 +10,10 @@ adversarial network with a Barber-Agakov bound for the class and InfoNCE or MINE
 layer on real and generated features. Without text, a learned null vector stands for it (condition dropout).
 Deviations: corpora, encoder and recogniser are ours; the discriminator is told the class, so that without the bounds
 this is a conditional GAN; the indicator is taken by fresh critics on samples that they were not fitted on.
-Reproduces: theirs, on IEMOCAP, MSP-IMPROV and MSP-Podcast: up to 2.6 points over other augmentation with audio alone, 3.2
-with text. Ours, in points of UAR with few recordings of some classes, 10 splits, not comparable: InfoGAN less the GAN
-without bounds +0.6 [-1.0, +2.3] on RAVDESS, -1.7 [-3.1, -0.1] on EMO-DB, -0.3 [-1.7, +1.0] on EmoGator; less a weighted
-loss alone -5.1, -6.7 and -3.4. The gain did not hold (results/augmentation).
+Reproduces: theirs, on IEMOCAP, MSP-IMPROV and MSP-Podcast: up to 2.6 points over other augmentation with audio alone,
+3.2 with text. Ours, in points of UAR with few recordings of some classes, 10 splits, not comparable: InfoGAN less the
+GAN without bounds +0.6 [-1.0, +2.3] on RAVDESS, -1.7 [-3.1, -0.1] on EMO-DB, -0.3 [-1.7, +1.0] on EmoGator; less a
+weighted loss alone -5.1, -6.7 and -3.4. The gain did not hold (results/augmentation).
 """
 
 from dataclasses import dataclass, field, replace
