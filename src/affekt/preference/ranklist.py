@@ -14,8 +14,8 @@ Deviations: a frozen encoder with a small head where the authors train WavLM; on
 so that what needs classes works; that reading learns from a detached score and never changes the order.
 Reproduces: the paper's own numbers were not available to us; a later paper of its laboratory gives, on MSP-Podcast, the
 share of pairs in the right order: .808, .813 and .767 for arousal, valence and dominance (RankNet .792, .806, .753).
-Ours, on RAVDESS, 5 seeds, not comparable: .841 for intensity (RankNet .841) and .832 for arousal by a rule (RankNet .834,
-and .825 of as many recordings). That lists beat RankNet did not hold with as many comparisons (results/ranking).
+Ours, on RAVDESS, 5 seeds, not comparable: .841 for intensity (RankNet .841) and .832 for arousal by a rule (RankNet
+.834, and .825 of as many recordings). That lists beat RankNet did not hold with as many comparisons (results/ranking).
 """
 
 import math
