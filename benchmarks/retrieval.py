@@ -64,6 +64,8 @@ DROPOUTS = (0.2, 0.5)
 EMOBANK_SCALE = (1.0, 5.0)
 PANELS = 3
 """Variants beside each other in the picture."""
+DOTS = 200
+"""Recordings of a panel, at most."""
 
 
 class Variant(NamedTuple):
@@ -532,13 +534,14 @@ class Bench:
             for i in range(2):  # which way an axis of a decomposition points means nothing: to more arousal here
                 flat[:, i] *= np.sign(np.corrcoef(flat[: len(audio), i], places[:, 1])[0, 1])
             grid = flat[len(audio) :].reshape(LEVELS, LEVELS, 2)
+            some = np.unique(np.linspace(0, len(audio) - 1, DOTS).round().astype(int))
             shares = (100 * values[:2] ** 2 / (values**2).sum()).round().astype(int)
             for i, shown in enumerate(AXES):
                 panel = axes[len(AXES) * (number // PANELS) + i, number % PANELS]
                 panel.set_axis_on()
                 panel.set_facecolor("0.93")
                 style: dict[str, Any] = {"cmap": "plasma", "vmin": 0, "vmax": 1}
-                panel.scatter(*flat[: len(audio)].T, c=places[:, i], s=8, lw=0, rasterized=True, **style)
+                panel.scatter(*flat[some].T, c=places[some, i], s=9, lw=0, **style)
                 for line in grid if i else grid.swapaxes(0, 1):  # along the axis that is shown, the other is held
                     panel.plot(*line.T, "-", color="black", lw=0.7, alpha=0.7)
                     dots = panel.scatter(
@@ -555,7 +558,7 @@ class Bench:
         ]
         figure.legend(handles=marks, loc="outside lower center", ncols=len(marks), frameon=False)
         figure.colorbar(dots, ax=axes.ravel().tolist(), label="valence or arousal, by the rule", shrink=0.5)
-        figure.savefig(file, metadata={"Date": None} if file.suffix == ".svg" else None, dpi=150)
+        figure.savefig(file, metadata={"Date": None})
         plt.close(figure)
 
 
