@@ -19,9 +19,9 @@ better than CLIP and SupCon held for arousal there and not for valence; that its
 the largest (results/retrieval).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -41,11 +41,12 @@ from affekt.losses.contrastive import Norm, Similarity
 from affekt.models import AudioTextNetwork, EmotionModel, Heads, ModelConfig
 from affekt.preference.captions import caption, caption_count, level_of
 from affekt.preference.positions import INTENSITIES, POSITIONS, positions_of
+from affekt.preference.searching import embed_recordings, two_sides
 from affekt.preference.sentences import Sentences, read_sentences
 from affekt.training import FeatureStore, Objective, Prepared, TargetBatch, Targets, TrainConfig, TrainingMethod
 from affekt.types import FloatArray, IntArray
 
-__all__ = ["PAPER", "EmotionRankClap", "SearchHit", "embed_recordings", "search"]
+__all__ = ["PAPER", "EmotionRankClap"]
 
 PAPER = {
     "title": "EmotionRankCLAP: Bridging Natural Language Speaking Styles and Ordinal Speech Emotion "
@@ -58,16 +59,6 @@ _LOSSES = ("rnc", "supcon", "clip")
 _AXES = ("valence", "arousal")
 _DEV_ROWS = 1024
 """Recordings of the development side that are compared with each other at a time."""
-
-
-class SearchHit(NamedTuple):
-    """A recording that was searched."""
-
-    row: int
-    """Of the corpus."""
-    utterance: str
-    score: float
-    """Cosine of the recording's and the query's embedding, -1 to 1."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,7 +201,7 @@ class EmotionRankClap(TrainingMethod):
             mine = rows[targets.labels[rows] == k]
             valence, arousal = places[mine].mean(0) if len(mine) else (0.5, 0.5)
             prompts.append(_named(self.write(float(valence), float(arousal), 0), name))
-        _network(model).describe(prompts)
+        two_sides(model).describe(prompts)
         return Prepared(store, targets, rows)
 
     def batches(
@@ -262,7 +253,7 @@ class _Contrast(Objective):
 
     def loss(self, model: EmotionModel, features: Tensor, lengths: Tensor, batch: TargetBatch) -> Tensor:
         """Captions and sentences are drawn from the random numbers of the epoch."""
-        network = self.network = _network(model)
+        network = self.network = two_sides(model)
         placed = _placed(self.targets)
         rows = batch.rows.cpu().numpy()
         draws = torch.randint(2**31, (len(rows),)).tolist()
@@ -290,7 +281,7 @@ class _Contrast(Objective):
 
         Of fewer than two recordings, the usual loss.
         """
-        network = _network(model)
+        network = two_sides(model)
         places = self.method.places(store.corpus)
         rows = np.flatnonzero(~np.isnan(places).any(1))
         if len(rows) < 2:
@@ -356,84 +347,6 @@ class _Contrast(Objective):
         return cross_modal_rank_n_contrast(scores, distances)
 
 
-def embed_recordings(
-    model: EmotionModel,
-    store: FeatureStore,
-    *,
-    rows: IntArray | None = None,
-    batch_size: int = 32,
-    progress: Callable[[int], None] | None = None,
-) -> FloatArray:
-    """Embeddings of recordings, (N, E) float32 of length 1, in evaluation mode.
-
-    Args:
-        model: of the family audio-text.
-        store: front-end features.
-        rows: which rows of the store; None is all.
-        batch_size: recordings at once.
-        progress: called with the recordings done.
-
-    Raises:
-        ConfigError: the model is of another family.
-    """
-    network = _network(model)
-    wanted = np.arange(len(store)) if rows is None else rows
-    was_training = model.training
-    model.eval()
-    found = []
-    with torch.no_grad():
-        for start in range(0, len(wanted), batch_size):
-            found.append(network.embed_audio(*store.batch(wanted[start : start + batch_size])).cpu().numpy())
-            if progress is not None:
-                progress(min(start + batch_size, len(wanted)))
-    model.train(was_training)
-    return np.concatenate(found) if found else np.empty((0, network.options.embedding), np.float32)
-
-
-def search(
-    model: EmotionModel,
-    query: str,
-    corpus: Corpus,
-    *,
-    store: FeatureStore | None = None,
-    progress: Callable[[int], None] | None = None,
-) -> tuple[SearchHit, ...]:
-    """Order the recordings of a corpus by how near they lie to a sentence, the nearest first.
-
-    Args:
-        model: of the family audio-text, trained by ``rankclap``.
-        query: what the voice should sound like, in words.
-        corpus: recordings.
-        store: their front-end features, if they exist already.
-        progress: called with the recordings done.
-
-    Raises:
-        ConfigError: the query is empty, or the model was not trained for this.
-        DataError: the corpus is empty, or a recording cannot be read.
-
-    Source: our reading of arXiv 2505.23732; the score is the cosine.
-    """
-    network = _network(model)
-    if not bool(network.described):
-        raise ConfigError(
-            "the model was trained without captions, so sentences mean nothing to it; one trained with --method "
-            "rankclap was expected; train it so."
-        )
-    if not query.strip():
-        raise ConfigError("the query is empty; a sentence about a voice was expected; write one.")
-    if not len(corpus):
-        raise DataError(f"corpus '{corpus.name}' is empty; at least one recording was expected; choose another.")
-    model.eval()
-    with torch.no_grad():
-        wanted = network.embed_text([query])[0].cpu().numpy()
-    scores = embed_recordings(model, store or FeatureStore(model, corpus), progress=progress) @ wanted
-    utterances = corpus.table["utterance"].to_list()
-    return tuple(
-        SearchHit(row=int(row), utterance=utterances[row], score=float(scores[row]))
-        for row in np.argsort(-scores, kind="stable")
-    )
-
-
 def _named(text: str, name: str) -> str:
     return f"{text}, in one word {name}"
 
@@ -442,12 +355,3 @@ def _placed(targets: Targets) -> _Placed:
     if not isinstance(targets, _Placed):
         raise ConfigError("these are not the targets of rankclap; those of its targets() were expected; call it first.")
     return targets
-
-
-def _network(model: EmotionModel) -> AudioTextNetwork:
-    if not isinstance(model.network, AudioTextNetwork):
-        raise ConfigError(
-            f"the model is of the family {model.config.family}; audio-text was expected, where recordings and "
-            "sentences lie in one space; train one with --method rankclap."
-        )
-    return model.network
