@@ -2,15 +2,15 @@
 
 import csv
 import hashlib
+import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
-import torch
 
 from affekt.cli import main
 
@@ -71,6 +71,10 @@ def snapshot() -> Callable[[Path], dict[str, str]]:
     return _snapshot
 
 
+NOTES = re.compile(r"\(\d+ of \d+\)$|\(--split \w+\)$")
+"""Notes that may stand before the sentence."""
+
+
 @dataclass(frozen=True)
 class Ran:
     """What a command line gave."""
@@ -78,14 +82,6 @@ class Ran:
     code: int
     out: str
     err: str
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture
@@ -116,3 +112,23 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def place(shared: Path, tmp_path: Path) -> Path:
     """A copy of the shared folder that a test may spoil."""
     return Path(shutil.copytree(shared, tmp_path / "place"))
+
+
+@pytest.fixture
+def refused(affekt: Callable[..., Ran], place: Path, snapshot: Callable[[Path], dict[str, str]]) -> Callable[..., str]:
+    """Run a command that must be refused, with exit code 2 and nothing changed in ``place``; gives its sentence."""
+
+    def run(*words: object) -> str:
+        before = snapshot(place)
+        ran = affekt(*words)
+        assert ran.code == 2, ran
+        assert ran.out == ""
+        lines = [line for line in ran.err.splitlines() if not NOTES.search(line)]
+        assert len(lines) == 1, ran.err
+        assert lines[0].startswith("affekt: ")
+        assert lines[0].endswith((".", "?"))
+        assert "Traceback" not in ran.err
+        assert snapshot(place) == before
+        return lines[0].removeprefix("affekt: ")
+
+    return run

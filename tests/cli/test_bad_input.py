@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -17,29 +16,6 @@ from affekt.cli import main
 
 Affekt = Callable[..., Any]
 Snapshot = Callable[[Path], dict[str, str]]
-
-PROGRESS = re.compile(r"\(\d+ of \d+\)$|\(--split \w+\)$")
-"""Notes that may stand before the sentence."""
-
-
-@pytest.fixture
-def refused(affekt: Affekt, place: Path, snapshot: Snapshot) -> Callable[..., str]:
-    """Run a command that must be refused; gives its sentence."""
-
-    def run(*words: object) -> str:
-        before = snapshot(place)
-        ran = affekt(*words)
-        assert ran.code == 2, ran
-        assert ran.out == ""
-        lines = [line for line in ran.err.splitlines() if not PROGRESS.search(line)]
-        assert len(lines) == 1, ran.err
-        assert lines[0].startswith("affekt: ")
-        assert lines[0].endswith((".", "?"))
-        assert "Traceback" not in ran.err
-        assert snapshot(place) == before
-        return lines[0].removeprefix("affekt: ")
-
-    return run
 
 
 def words(command: str, place: Path, *, corpus: object = None, model: object = None) -> list[object]:

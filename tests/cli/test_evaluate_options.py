@@ -30,23 +30,6 @@ def relabel(corpus: Path, names: dict[str, str], **columns: Callable[[int], str]
     return corpus
 
 
-@pytest.fixture
-def refused(affekt: Affekt, place: Path, snapshot: Snapshot) -> Callable[..., str]:
-    """Run a command that must be refused: exit code 2, one sentence, nothing changed."""
-
-    def run(*words: object) -> str:
-        before = snapshot(place)
-        ran = affekt(*words)
-        assert (ran.code, ran.out) == (2, ""), ran
-        lines = [line for line in ran.err.splitlines() if not re.search(r"\(\d+ of \d+\)$", line)]
-        assert len(lines) == 1, ran.err
-        assert "Traceback" not in ran.err
-        assert snapshot(place) == before
-        return str(lines[0])
-
-    return run
-
-
 def test_training_recordings_are_never_scored_silently(affekt: Affekt, shared: Path) -> None:
     ran = affekt("evaluate", shared / "model", shared / "corpus", "--split", "all", "--quiet")
     assert ran.err == ""

@@ -26,23 +26,6 @@ def twin(place: Path, name: str, **changes: Any) -> Path:
     return EmotionModel(config, erasure=model.erasure).save_pretrained(place / name)
 
 
-@pytest.fixture
-def refused(affekt: Affekt, place: Path, snapshot: Snapshot) -> Callable[..., str]:
-    """Run a command that must be refused: exit code 2, one sentence, nothing changed."""
-
-    def run(*words: object) -> str:
-        before = snapshot(place)
-        ran = affekt(*words)
-        assert (ran.code, ran.out) == (2, ""), ran
-        lines = [line for line in ran.err.splitlines() if not re.search(r"\(\d+ of \d+\)$", line)]
-        assert len(lines) == 1, ran.err
-        assert "Traceback" not in ran.err
-        assert snapshot(place) == before
-        return str(lines[0])
-
-    return run
-
-
 def test_a_table_of_scores_and_one_of_differences(affekt: Affekt, place: Path) -> None:
     other, third = twin(place, "other"), twin(place, "third one")
     ran = affekt("fuse", place / "model", other, place / "corpus", "--also", third, "--out", place / "out")
