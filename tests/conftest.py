@@ -2,7 +2,7 @@
 
 import copy
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +135,33 @@ def encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], 
         return found[kind]
 
     return find
+
+
+def save_text_encoder(folder: Path, words: Sequence[str], **shape: Any) -> Path:
+    """A random BERT of width 16 that knows some words, in the layout of transformers."""
+    from transformers import BertConfig, BertModel, BertTokenizer
+
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words]
+    folder.mkdir()
+    (folder / "vocab.txt").write_text("\n".join(vocabulary))
+    BertTokenizer(str(folder / "vocab.txt")).save_pretrained(folder)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        config = BertConfig(
+            vocab_size=len(vocabulary),
+            hidden_size=16,
+            num_attention_heads=2,
+            intermediate_size=32,
+            **{"num_hidden_layers": 2, "max_position_embeddings": 64, **shape},
+        )
+        BertModel(config).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def make_text_encoder() -> Callable[..., Path]:
+    """:func:`save_text_encoder`."""
+    return save_text_encoder
 
 
 @pytest.fixture(scope="session")

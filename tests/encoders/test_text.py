@@ -104,26 +104,9 @@ def test_impossible_settings() -> None:
 
 
 @pytest.fixture(scope="module")
-def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    import torch
-    from transformers import BertConfig, BertModel, BertTokenizer
-
-    folder = tmp_path_factory.mktemp("bert")
-    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "so", "sad", "am", "i", "very", "not", "the", "glad", "lamp"]
-    (folder / "vocab.txt").write_text("\n".join(words))
-    BertTokenizer(str(folder / "vocab.txt")).save_pretrained(folder)
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        config = BertConfig(
-            vocab_size=len(words),
-            hidden_size=16,
-            num_hidden_layers=2,
-            num_attention_heads=2,
-            intermediate_size=32,
-            max_position_embeddings=12,
-        )
-        BertModel(config).save_pretrained(folder)
-    return folder
+def bert(make_text_encoder: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    words = ["so", "sad", "am", "i", "very", "not", "the", "glad", "lamp"]
+    return make_text_encoder(tmp_path_factory.mktemp("text") / "bert", words, max_position_embeddings=12)
 
 
 def test_a_pretrained_encoder_gives_the_mean_over_its_tokens(bert: Path) -> None:

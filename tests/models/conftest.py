@@ -10,6 +10,7 @@ import torch
 from affekt.models import EmotionModel
 from affekt.training import build_model
 
+CLASSES = ("anger", "joy", "sadness")
 TINY_WHISPER = {
     "model_type": "whisper",
     "d_model": 8,
@@ -44,10 +45,13 @@ def small_options() -> dict[str, dict[str, Any]]:
 
 @pytest.fixture(scope="session")
 def small_model(small_options: dict[str, dict[str, Any]]) -> Callable[..., EmotionModel]:
-    """A small model of a family and of three classes, with lively batch statistics, in evaluation mode."""
+    """A small model of a family, of three classes if not told otherwise, with lively batch statistics, in evaluation
+    mode; heads as for ``build_model``."""
 
-    def build(family: str = "logmel-cnn", *, seed: int = 3) -> EmotionModel:
-        model = build_model(family, ("anger", "joy", "sadness"), seed=seed, options=small_options[family])
+    def build(
+        family: str = "logmel-cnn", classes: tuple[str, ...] = CLASSES, *, seed: int = 3, **heads: Any
+    ) -> EmotionModel:
+        model = build_model(family, classes, seed=seed, options=small_options[family], **heads)
         generator = torch.Generator().manual_seed(0)
         for name, buffer in model.named_buffers():
             if name.endswith("running_mean"):

@@ -167,8 +167,10 @@ def test_a_pretrained_speech_encoder_is_frozen(encoder_folder: Callable[[str], P
     assert torch.equal(model.front_end(*clips())[0], fresh.front_end(*clips())[0])
 
 
-def test_a_pretrained_text_encoder_stays_where_it_is(tmp_path: Path) -> None:
-    folder = save_text_encoder(tmp_path / "bert")
+def test_a_pretrained_text_encoder_stays_where_it_is(make_text_encoder: Callable[..., Path], tmp_path: Path) -> None:
+    folder = make_text_encoder(
+        tmp_path / "bert", ["a", "sad", "angry", "voice"], num_hidden_layers=1, initializer_range=0.5
+    )
     model = built(text_encoder=str(folder))
     inside = network(model)
     assert model.config.options["text_width"] == 16
@@ -183,29 +185,6 @@ def test_a_pretrained_text_encoder_stays_where_it_is(tmp_path: Path) -> None:
         assert torch.equal(again(*clips()), model(*clips()))
     with pytest.raises(DataError):
         network(again).embed_text(["sad"])
-
-
-def save_text_encoder(folder: Path) -> Path:
-    """A random BERT of width 16 that knows four words."""
-    from transformers import BertConfig, BertModel, BertTokenizer
-
-    folder.mkdir()
-    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "sad", "angry", "voice"]
-    (folder / "vocab.txt").write_text("\n".join(words))
-    BertTokenizer(str(folder / "vocab.txt")).save_pretrained(folder)
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        config = BertConfig(
-            vocab_size=len(words),
-            hidden_size=16,
-            num_hidden_layers=1,
-            num_attention_heads=2,
-            intermediate_size=32,
-            max_position_embeddings=64,
-            initializer_range=0.5,
-        )
-        BertModel(config).save_pretrained(folder)
-    return folder
 
 
 def test_prompts_are_one_a_class() -> None:
