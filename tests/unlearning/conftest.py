@@ -104,6 +104,30 @@ def toy(toy_once: Toy) -> Toy:
     return copy.deepcopy(toy_once)
 
 
+class Affine(nn.Module):
+    """o = W x of clips of two samples and three classes: small enough for its gradient to be written down."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.tensor([[0.4, -0.2], [0.1, 0.3], [-0.5, 0.2]]))
+
+    def forward(self, waveforms: Tensor, lengths: Tensor) -> Tensor:
+        return waveforms @ self.weight.T
+
+    @staticmethod
+    def gradient(weight: np.ndarray, x: np.ndarray, y: list[int]) -> np.ndarray:
+        """That of the mean cross-entropy with respect to the weight, by hand."""
+        o = x @ weight.T
+        p = np.exp(o) / np.exp(o).sum(1, keepdims=True)
+        return (p - np.eye(3)[y]).T @ x / len(x)
+
+
+@pytest.fixture(scope="session")
+def affine() -> type[Affine]:
+    """:class:`Affine`."""
+    return Affine
+
+
 @pytest.fixture(scope="session")
 def ridge_report(tone_split: Split) -> TrainReport:
     """A closed-form head that has learned the tones, seed 1, with the sums it was solved from."""

@@ -105,18 +105,9 @@ def test_importance_max_and_min_change_the_anchor_as_they_say(toy: Any) -> None:
     assert float(plain.norm()) < float(half.norm()) < float(without.norm())
 
 
-def test_the_loss_of_the_first_step_by_hand() -> None:
+def test_the_loss_of_the_first_step_by_hand(affine: Any) -> None:
     """One SGD step on a model small enough for the gradient to be written down: no anchor is felt at the start."""
-
-    class Affine(torch.nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.weight = torch.nn.Parameter(torch.tensor([[0.4, -0.2], [0.1, 0.3], [-0.5, 0.2]]))
-
-        def forward(self, waveforms: Tensor, lengths: Tensor) -> Tensor:
-            return waveforms @ self.weight.T
-
-    model = Affine()
+    model = affine()
     start = model.weight.detach().double().numpy().copy()
     clips = np.array([[0.3, -0.6], [0.5, 0.2]], np.float32)
     data = ForgetSet(tuple(clips), torch.tensor([0, 1]))
@@ -133,14 +124,9 @@ def test_the_loss_of_the_first_step_by_hand() -> None:
     (copies,) = cache.values()
     assert isinstance(copies, AdversarialCopies)
 
-    def gradient(x: np.ndarray, y: list[int]) -> np.ndarray:
-        o = x @ start.T
-        p = np.exp(o) / np.exp(o).sum(1, keepdims=True)
-        return (p - np.eye(3)[y]).T @ x / len(x)
-
     adversarial = np.stack([clip.double().numpy() for clip in copies.clips])
-    wanted = 2 / 8 * gradient(clips.astype(float), result.log.details["relabels"])
-    wanted += 6 / 8 * gradient(adversarial, copies.labels.tolist())
+    wanted = 2 / 8 * model.gradient(start, clips.astype(float), result.log.details["relabels"])
+    wanted += 6 / 8 * model.gradient(start, adversarial, copies.labels.tolist())
     assert result.model.weight.detach().numpy() == pytest.approx(start - 0.1 * wanted, abs=1e-6)
 
 

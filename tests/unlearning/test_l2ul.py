@@ -1,27 +1,17 @@
 """L2UL: up on the forget set, down on the copies, in the ratio of the half-batches."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
 from affekt.unlearning import ForgetSet, forget, method_config
 from affekt.unlearning.attack import AdversarialCopies
 
 
-class Affine(torch.nn.Module):
-    """o = W x."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.weight = torch.nn.Parameter(torch.tensor([[0.4, -0.2], [0.1, 0.3], [-0.5, 0.2]]))
-
-    def forward(self, waveforms: Tensor, lengths: Tensor) -> Tensor:
-        return waveforms @ self.weight.T
-
-
-def test_the_first_step_by_hand() -> None:
-    model = Affine()
+def test_the_first_step_by_hand(affine: Any) -> None:
+    model = affine()
     start = model.weight.detach().double().numpy().copy()
     clips = np.array([[0.3, -0.6], [0.5, 0.2]], np.float32)
     labels = [0, 1]
@@ -35,19 +25,14 @@ def test_the_first_step_by_hand() -> None:
     (copies,) = cache.values()
     assert isinstance(copies, AdversarialCopies)
 
-    def gradient(x: np.ndarray, y: list[int]) -> np.ndarray:
-        o = x @ start.T
-        p = np.exp(o) / np.exp(o).sum(1, keepdims=True)
-        return (p - np.eye(3)[y]).T @ x / len(x)
-
     adversarial = np.stack([clip.double().numpy() for clip in copies.clips])
-    wanted = -2 / 8 * gradient(clips.astype(float), labels)
-    wanted += 6 / 8 * gradient(adversarial, copies.labels.tolist())
+    wanted = -2 / 8 * model.gradient(start, clips.astype(float), labels)
+    wanted += 6 / 8 * model.gradient(start, adversarial, copies.labels.tolist())
     assert result.model.weight.detach().numpy() == pytest.approx(start - 0.1 * wanted, abs=1e-6)
 
 
-def test_nothing_is_relabelled_and_the_ball_is_l2() -> None:
+def test_nothing_is_relabelled_and_the_ball_is_l2(affine: Any) -> None:
     config = method_config("l2ul", stop="steps", max_steps=1)
     assert config.attack.norm == "l2"
     data = ForgetSet((np.array([0.3, -0.6], np.float32),), torch.tensor([0]))
-    assert "relabels" not in forget(Affine(), data, method="l2ul", config=config).log.details
+    assert "relabels" not in forget(affine(), data, method="l2ul", config=config).log.details
