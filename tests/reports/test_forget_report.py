@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from affekt.corpora import Split, by_speaker, open_corpus
+from affekt.corpora import Corpus, Split, by_speaker, open_corpus
 from affekt.errors import AffektError, ConfigError, DataError
 from affekt.files import read_json
 from affekt.models import EmotionModel, tensor_digest
@@ -17,6 +17,14 @@ from affekt.reports import evidence_of, forget_with_report
 from affekt.training import train_split
 
 QUICK: dict[str, Any] = {"method": "gradient_ascent", "settings": {"max_steps": 20}}
+
+
+def copied(corpus: Corpus, folder: Path) -> Path:
+    """A folder with the recordings of a corpus alone."""
+    folder.mkdir()
+    for row, file in enumerate(corpus.table["file"]):
+        (folder / file).write_bytes(corpus.path(row).read_bytes())
+    return folder
 
 
 def read_all(folder: Path) -> str:
@@ -146,10 +154,7 @@ def test_no_name_and_no_plain_hash_is_written(trained_folder: Any, tmp_path: Pat
 def test_the_forget_set_alone_is_enough(trained_folder: Any, tmp_path: Path) -> None:
     speaker = trained_folder.speaker("train")
     mine = trained_folder.corpus.with_speakers(speaker)
-    folder = tmp_path / "alone"
-    folder.mkdir()
-    for row in range(len(mine)):
-        (folder / mine.table["file"][row]).write_bytes(mine.path(row).read_bytes())
+    folder = copied(mine, tmp_path / "alone")
     mine.table.select("file", "speaker", "emotion").write_csv(folder / "request.csv")
     request = open_corpus(folder / "request.csv")
     report = forget_with_report(trained_folder.folder, request, tmp_path / "out", speaker=speaker, **QUICK)
@@ -169,11 +174,8 @@ def test_the_forget_set_alone_is_enough(trained_folder: Any, tmp_path: Path) -> 
 def test_rest_that_is_gone_is_counted_not_opened(trained_folder: Any, tmp_path: Path) -> None:
     speaker = trained_folder.speaker("train")
     corpus = trained_folder.corpus
-    folder = tmp_path / "gone"
-    folder.mkdir()
     mine = corpus.with_speakers(speaker)
-    for row in range(len(mine)):
-        (folder / mine.table["file"][row]).write_bytes(mine.path(row).read_bytes())
+    folder = copied(mine, tmp_path / "gone")
     report = forget_with_report(
         trained_folder.folder, replace(corpus, root=folder), tmp_path / "out", speaker=speaker, **QUICK
     )
@@ -327,10 +329,7 @@ def test_nothing_is_written_over(trained_folder: Any, tmp_path: Path) -> None:
 def test_a_damaged_recording_stops_it_before_anything_is_written(trained_folder: Any, tmp_path: Path) -> None:
     speaker = trained_folder.speaker("train")
     mine = trained_folder.corpus.with_speakers(speaker)
-    folder = tmp_path / "damaged"
-    folder.mkdir()
-    for row in range(len(mine)):
-        (folder / mine.table["file"][row]).write_bytes(mine.path(row).read_bytes())
+    folder = copied(mine, tmp_path / "damaged")
     (folder / mine.table["file"][0]).write_bytes(b"RIFF")
     with pytest.raises(DataError):
         forget_with_report(trained_folder.folder, replace(mine, root=folder), tmp_path / "out", speaker=speaker)
