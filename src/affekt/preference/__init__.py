@@ -14,9 +14,10 @@ from typing import Final
 
 from affekt.preference.captions import axis_prompts, caption, caption_levels, captions
 from affekt.preference.lists import LabelLists, PreferenceLists, read_preferences
+from affekt.preference.ordering import Ranked, predict_scores, rank
 from affekt.preference.positions import INTENSITIES, POSITIONS, positions_from_norms, positions_of
 from affekt.preference.rankclap import EmotionRankClap
-from affekt.preference.ranklist import Ranked, RankList, predict_scores, rank
+from affekt.preference.ranklist import RankList
 from affekt.preference.searching import SearchHit, embed_recordings, search
 from affekt.preference.sentences import Sentences, read_sentences
 from affekt.training import TrainingMethod

@@ -19,7 +19,7 @@ Ours, on RAVDESS, 5 seeds, not comparable: .841 for intensity (RankNet .841) and
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -29,17 +29,18 @@ import polars as pl
 import torch
 from torch import Tensor
 
-from affekt.corpora import Corpus, open_recordings
+from affekt.corpora import Corpus
 from affekt.corpora.preferences import LEVELS, read_preferences, with_preference_levels
 from affekt.errors import ConfigError, DataError
 from affekt.losses import RankingForm, RankingLoss, ranking_loss
 from affekt.metrics import kendall_tau
-from affekt.models import ATTRIBUTES, EmotionModel, Heads, ModelConfig, RankerNetwork
+from affekt.models import ATTRIBUTES, EmotionModel, Heads, ModelConfig
 from affekt.preference.lists import LabelLists, ListSampler, PreferenceLists, grade_counts, rows_of
+from affekt.preference.ordering import predict_scores, score_network
 from affekt.training import FeatureStore, Objective, TargetBatch, Targets, TrainConfig, TrainingMethod, targets_of
-from affekt.types import FloatArray, IntArray, PathLike
+from affekt.types import FloatArray, IntArray
 
-__all__ = ["PAPER", "RankList", "Ranked", "predict_scores", "rank", "skip_at"]
+__all__ = ["PAPER", "RankList", "skip_at"]
 
 PAPER = {
     "title": "RankList: A Listwise Preference Learning Framework for Predicting Subjective Preferences",
@@ -49,25 +50,6 @@ PAPER = {
 
 _DEV_ROWS = 1500
 """Development utterances that are compared with each other after an epoch, at most."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ranked:
-    """A recording in its place."""
-
-    rank: int
-    """1 is the highest score."""
-    score: float
-    """What it is ordered by; differences are no measure."""
-    utterance: str
-    file: str
-    """Path of the file that holds it."""
-    start: float
-    """First moment in the file, seconds."""
-    end: float | None
-    """Last moment, seconds; None is the end of the file."""
-    text: str | None
-    """What is said, if the corpus knows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -270,7 +252,7 @@ class _ListObjective(Objective):
 
     def loss(self, model: EmotionModel, features: Tensor, lengths: Tensor, batch: TargetBatch) -> Tensor:
         """Of a batch of lists, one after the other."""
-        network = _ranker(model)
+        network = score_network(model)
         scores = network.score(features, lengths)
         rows = batch.rows.view(-1, self.method.size)  # (L, n)
         again = torch.cat([torch.zeros_like(rows[:, :1], dtype=torch.bool), rows[:, 1:] == rows[:, :-1]], dim=1)
@@ -338,77 +320,6 @@ def skip_at(epoch: int, epochs: int, *, most: int, how: Literal["doubling", "lin
     if how == "doubling":
         grown = 2.0 ** math.floor(math.log2(max(grown, 1.0)) + 1e-9)
     return min(most, max(1, math.floor(grown + 1e-9)))
-
-
-def predict_scores(model: EmotionModel, store: FeatureStore, *, batch_size: int = 32) -> FloatArray:
-    """The score of every row of a store, (N,) float32, higher first in the order; in evaluation mode.
-
-    Raises:
-        ConfigError: the model gives no score.
-    """
-    network = _ranker(model)
-    was_training = model.training
-    model.eval()
-    device = next(model.parameters()).device
-    found = np.empty(len(store), np.float32)
-    with torch.no_grad():
-        for start in range(0, len(store), batch_size):
-            rows = np.arange(start, min(start + batch_size, len(store)))
-            features, lengths = store.batch(rows)
-            found[rows] = network.score(features.to(device), lengths.to(device)).cpu().numpy()
-    model.train(was_training)
-    return found
-
-
-def rank(
-    model: EmotionModel, source: Corpus | PathLike, *, progress: Callable[[str, int, int], None] | None = None
-) -> tuple[Ranked, ...]:
-    """Put recordings in order, the highest score first.
-
-    Args:
-        model: of the family ranker.
-        source: a corpus, or what :func:`affekt.corpora.open_recordings` opens: any folder with recordings, too.
-        progress: called after every recording.
-
-    Raises:
-        ConfigError: the model gives no score.
-        DataError: there is no recording, or one cannot be read.
-    """
-    _ranker(model)
-    corpus = source if isinstance(source, Corpus) else open_recordings(source)
-    if not len(corpus):
-        raise DataError(f"corpus '{corpus.name}' has no utterance to put in order; one was expected; choose another.")
-    store = FeatureStore(model, corpus)
-    for row in range(len(corpus)):
-        store.length(row)
-        if progress is not None:
-            progress("listening", row + 1, len(corpus))
-    scores = predict_scores(model, store)
-    if not np.isfinite(scores).all():
-        bad = corpus.path(int(np.flatnonzero(~np.isfinite(scores))[0]))
-        raise DataError(f"the score of {bad} is not finite; speech was expected; leave the recording out.")
-    names, texts, starts, ends = (corpus.table[column].to_list() for column in ("utterance", "text", "start", "end"))
-    return tuple(
-        Ranked(
-            rank=place,
-            score=float(scores[row]),
-            utterance=names[row],
-            file=str(corpus.path(int(row))),
-            start=starts[row] or 0.0,
-            end=ends[row],
-            text=texts[row],
-        )
-        for place, row in enumerate(np.argsort(-scores, kind="stable").tolist(), start=1)
-    )
-
-
-def _ranker(model: EmotionModel) -> RankerNetwork:
-    if not isinstance(model.network, RankerNetwork):
-        raise ConfigError(
-            f"the model is of the family {model.config.family}, which gives no score; ranker was expected; train one "
-            "with affekt train --model ranker --method ranklist."
-        )
-    return model.network
 
 
 def _values(corpus: Corpus, model: ModelConfig, labels: IntArray) -> FloatArray:
