@@ -103,7 +103,7 @@ def walk_to_loss(
     growth: float,
     max_steps: int,
 ) -> MethodLog:
-    """:func:`walk` until the mean loss on the forget set is no less than a target, nats; all arguments are those of it."""
+    """:func:`walk` until the mean loss on the forget set is no less than ``target``, nats; arguments as there."""
     return walk(
         part,
         items,
