@@ -11,7 +11,7 @@ from affekt.errors import DataError
 from affekt.metrics import JointLabels, bootstrap_difference, jrbm_difference
 from affekt.metrics.joint import Average
 from affekt.models import ModelConfig
-from affekt.reports.forget_page import number, points, span, tenths
+from affekt.reports.numbers import number, points, span, tenths
 from affekt.training import Evaluation
 from affekt.training.head_scores import speaker_clusters
 from affekt.training.intent_scores import indices_of

@@ -6,7 +6,7 @@ from typing import Any
 from affekt.reports.evaluation_figures import dot_figure, reliability_figure, speaker_figure
 from affekt.reports.evaluation_intents import intent_measures, intent_rows, joint_rows
 from affekt.reports.figures import PALETTE, Bar
-from affekt.reports.forget_page import number, percent, points, span, tenths
+from affekt.reports.numbers import number, percent, points, span, tenths
 from affekt.reports.pages import plot, render
 
 __all__ = ["evaluation_page"]

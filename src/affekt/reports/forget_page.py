@@ -23,7 +23,7 @@ from affekt.reports.pages import plot, render
 if TYPE_CHECKING:
     from affekt.reports.evidence import Evidence
 
-__all__ = ["NOT_CLAIMED", "forget_page", "number", "percent", "points", "span", "tenths"]
+__all__ = ["NOT_CLAIMED", "forget_page"]
 
 NOT_CLAIMED = (
     "That no trace of the recordings is left. The tests listed above were made, with the recordings that were there; "

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from affekt.reports.forget_page import number, percent, points, span, tenths
+from affekt.reports.numbers import number, percent, points, span, tenths
 from affekt.reports.pages import render
 
 __all__ = ["MEASURES", "fusion_page", "headline"]
