@@ -1,4 +1,5 @@
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -97,3 +98,17 @@ def test_a_model_on_a_pretrained_encoder(
     other = affekt("train", shared / "corpus", "--out", tmp_path / "n", "--encoder", encoder_folder("whisper"))
     assert other.code == 2
     assert "unknown model option 'encoder'" in other.err
+
+
+def test_settings_may_come_through_a_pipe(affekt: Affekt, shared: Path, tmp_path: Path) -> None:
+    end, start = os.pipe()
+    os.write(start, b"[method]\nlabelled = 7.0\n")  # out of range: read, or it would not be refused
+    os.close(start)
+    try:
+        line = ["train", shared / "corpus", "--method", "fixmatch", "--out", tmp_path / "m"]
+        ran = affekt(*line, "--config", f"/dev/fd/{end}")
+    finally:
+        os.close(end)
+    assert ran.code == 2
+    assert "labelled is 7.0" in ran.err
+    assert not (tmp_path / "m").exists()

@@ -70,15 +70,16 @@ def train(
     settings = recipe(model)
     options = None
     folds: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     if config is not None:
-        values = read_toml(config)
+        values = read_toml(config)  # once: it may be a pipe
         settings = recipe(
             model, **overrides(values, TrainConfig, path=config, besides=["options", "method", "erasure"])
         )
         schema = find_family(model).options
         options = overrides(subtable(values, "options", path=config), schema, path=config, where="options.")
         folds = overrides(subtable(values, "erasure", path=config), ErasureConfig, path=config, where="erasure.")
-    learner = _method(method, {} if config is None else subtable(read_toml(config), "method", path=config), config)
+    learner = _method(method, {} if config is None else subtable(values, "method", path=config), config)
     settings = replace(settings, method=learner)
     if encoder is not None:
         options = {**(options or {}), "encoder": encoder}
