@@ -43,11 +43,30 @@ def _write_corpus(
                 name = f"{speaker}-{emotion}-{take}"
                 soundfile.write(folder / "audio" / f"{name}.wav", samples, rate, subtype="PCM_16")
                 rows.append({"file": f"audio/{name}.wav", "utterance": name, "speaker": speaker, "emotion": emotion})
-    with (folder / "utterances.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    CsvRows.write(folder / "utterances.csv", rows)
     return folder
+
+
+class CsvRows:
+    """Tables as rows of text."""
+
+    @staticmethod
+    def read(path: Path) -> list[dict[str, str]]:
+        with path.open(encoding="utf-8", newline="") as stream:
+            return list(csv.DictReader(stream))
+
+    @staticmethod
+    def write(path: Path, rows: list[dict[str, str]]) -> None:
+        with path.open("w", encoding="utf-8", newline="") as stream:
+            writer = csv.DictWriter(stream, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+
+
+@pytest.fixture(scope="session")
+def csv_rows() -> type[CsvRows]:
+    """Read and write tables: ``csv_rows.read(path)``, ``csv_rows.write(path, rows)``."""
+    return CsvRows
 
 
 @pytest.fixture(scope="session")

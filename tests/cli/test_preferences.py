@@ -1,6 +1,5 @@
 """Training on pairs that people put in order, without any label, from the command line."""
 
-import csv
 import itertools
 import json
 import shutil
@@ -40,18 +39,6 @@ UNCOMPARED = "05"
 """A speaker whom nobody compared."""
 
 
-def read(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as stream:
-        return list(csv.DictReader(stream))
-
-
-def write(path: Path, rows: list[dict[str, str]]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-
-
 def octave(utterance: str) -> int:
     """What the order of an utterance is, told by its name; the commands never look at it."""
     return OCTAVES[Path(utterance).stem.split("-")[1]]
@@ -65,12 +52,14 @@ def settings(folder: Path, more: str = "") -> Path:
 
 
 @pytest.fixture(scope="module")
-def preferred(tmp_path_factory: pytest.TempPathFactory, write_corpus: Callable[..., Path]) -> Path:
+def preferred(csv_rows: Any, tmp_path_factory: pytest.TempPathFactory, write_corpus: Callable[..., Path]) -> Path:
     """A folder with ``corpus``, which has no label, ``pairs.csv`` about five of its six speakers, and a ``model``."""
     folder = tmp_path_factory.mktemp("preferred")
     corpus = write_corpus(folder / "corpus", easy=True)
-    rows = read(corpus / "utterances.csv")
-    write(corpus / "utterances.csv", [{key: row[key] for key in ("file", "utterance", "speaker")} for row in rows])
+    rows = csv_rows.read(corpus / "utterances.csv")
+    csv_rows.write(
+        corpus / "utterances.csv", [{key: row[key] for key in ("file", "utterance", "speaker")} for row in rows]
+    )
     generator = np.random.default_rng(0)
     names = [row["utterance"] for row in rows if row["speaker"] != UNCOMPARED]
     pairs = [
@@ -78,7 +67,7 @@ def preferred(tmp_path_factory: pytest.TempPathFactory, write_corpus: Callable[.
         for one, two in itertools.permutations(names, 2)
         if octave(one) > octave(two) and generator.random() < 0.15
     ]
-    write(folder / "pairs.csv", pairs)
+    csv_rows.write(folder / "pairs.csv", pairs)
     words = ["train", corpus, "--out", folder / "model", "--model", "ranker", "--method", "ranklist", "--quiet"]
     assert main([str(word) for word in (*words, "--config", settings(folder))]) == 0
     return folder
@@ -95,12 +84,12 @@ def test_the_model_says_what_it_learned_from(preferred: Path) -> None:
     assert "of preference" in (preferred / "model" / "README.md").read_text(encoding="utf-8")
 
 
-def test_recordings_come_in_the_preferred_order(affekt: Affekt, preferred: Path, tmp_path: Path) -> None:
+def test_recordings_come_in_the_preferred_order(csv_rows: Any, affekt: Affekt, preferred: Path, tmp_path: Path) -> None:
     out = tmp_path / "order.csv"
     ran = affekt("rank", preferred / "model", preferred / "corpus", "--out", out)
     assert ran.code == 0
     assert ran.out.splitlines()[-2] == "72 recordings in order of preference"
-    rows = [row for row in read(out) if row["utterance"].startswith(UNCOMPARED)]  # was on no side
+    rows = [row for row in csv_rows.read(out) if row["utterance"].startswith(UNCOMPARED)]  # was on no side
     assert kendall_tau([octave(row["utterance"]) for row in rows], [float(row["score"]) for row in rows]) > 0.6
 
 
@@ -147,7 +136,7 @@ def test_a_speaker_is_forgotten(affekt: Affekt, preferred: Path, tmp_path: Path)
     assert max(counts.values()) >= 8
 
 
-def test_a_file_that_changed_is_told(affekt: Affekt, preferred: Path, tmp_path: Path) -> None:
+def test_a_file_that_changed_is_told(csv_rows: Any, affekt: Affekt, preferred: Path, tmp_path: Path) -> None:
     place = Path(shutil.copytree(preferred, tmp_path / "place"))
     config = json.loads((place / "model" / "config.json").read_text(encoding="utf-8"))
     named = config["history"][0]["files"]["preferences"]
@@ -165,10 +154,10 @@ def test_a_file_that_changed_is_told(affekt: Affekt, preferred: Path, tmp_path: 
         ran = affekt(words[0], place / "model", place / "corpus", *words[1:])
         assert ran.code == 2
         assert f"come from the file of preferences {place / 'pairs.csv'}, which is not there" in ran.err
-    rows = read(place / "corpus" / "utterances.csv")
+    rows = csv_rows.read(place / "corpus" / "utterances.csv")
     for row in rows:
         row["preference"] = "higher" if octave(row["utterance"]) else "lower"
-    write(place / "corpus" / "utterances.csv", rows)
+    csv_rows.write(place / "corpus" / "utterances.csv", rows)
     shown = json.loads(affekt("evaluate", place / "model", place / "corpus", "--split", "all", "--json").out)
     assert (shown["utterances"], shown.get("unlabelled", 0)) == (72, 0)
 
@@ -202,15 +191,15 @@ def test_a_run_goes_on_with_the_same_preferences_only(
     assert first == second
 
 
-def test_some_levels_are_enough(affekt: Affekt, preferred: Path, tmp_path: Path) -> None:
+def test_some_levels_are_enough(csv_rows: Any, affekt: Affekt, preferred: Path, tmp_path: Path) -> None:
     """The order is learned from all that are listed, the reading from those with an intensity."""
     place = Path(shutil.copytree(preferred, tmp_path / "place"))
-    rows = read(place / "corpus" / "utterances.csv")
+    rows = csv_rows.read(place / "corpus" / "utterances.csv")
     for row in rows:
         row["intensity"] = (
             "" if row["utterance"].endswith(("1", "2")) else ["weak", "medium", "strong"][octave(row["utterance"])]
         )
-    write(place / "corpus" / "utterances.csv", rows)
+    csv_rows.write(place / "corpus" / "utterances.csv", rows)
     config = settings(place, 'label = "intensity"\nclasses = ["weak", "medium", "strong"]\n')
     words = ["train", place / "corpus", "--out", place / "some", "--model", "ranker", "--method", "ranklist", "--json"]
     ran = affekt(*words, "--config", config, "--test-speakers", "04")

@@ -1,6 +1,5 @@
 """The family text on a corpus of recordings with transcripts: trained, scored, predicted and made to forget."""
 
-import csv
 import json
 import re
 import shutil
@@ -30,29 +29,17 @@ hidden = 16
 """
 
 
-def read(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as stream:
-        return list(csv.DictReader(stream))
-
-
-def write(path: Path, rows: list[dict[str, str]]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-
-
 @pytest.fixture(scope="module")
-def reading(tmp_path_factory: pytest.TempPathFactory, write_corpus: Callable[..., Path]) -> Path:
+def reading(csv_rows: Any, tmp_path_factory: pytest.TempPathFactory, write_corpus: Callable[..., Path]) -> Path:
     """A folder with ``corpus``, where a quarter of what anybody says is what all say, ``text.toml`` and a ``model``."""
     folder = tmp_path_factory.mktemp("reading")
     corpus = write_corpus(folder / "corpus")
-    rows = read(corpus / "utterances.csv")
+    rows = csv_rows.read(corpus / "utterances.csv")
     for row in rows:
         row["text"] = WORDS[row["emotion"]]
         if not row["utterance"].endswith("3"):
             row["text"] += f", take {row['utterance']}"
-    write(corpus / "utterances.csv", rows)
+    csv_rows.write(corpus / "utterances.csv", rows)
     (folder / "text.toml").write_text(SETTINGS, encoding="utf-8")
     words = ["train", corpus, "--out", folder / "model", "--model", "text", "--config", folder / "text.toml", "--quiet"]
     assert main([str(word) for word in words]) == 0
@@ -70,18 +57,18 @@ def test_it_reads_and_does_not_listen(affekt: Affekt, reading: Path, tmp_path: P
     assert again["uar"] == shown["uar"]
 
 
-def test_it_predicts_from_a_corpus(affekt: Affekt, reading: Path, tmp_path: Path) -> None:
+def test_it_predicts_from_a_corpus(csv_rows: Any, affekt: Affekt, reading: Path, tmp_path: Path) -> None:
     out = tmp_path / "found.csv"
     ran = affekt("predict", reading / "model", reading / "corpus", "--out", out)
     assert ran.code == 0, ran.err
-    rows = read(out)
-    truth = [row["emotion"] for row in read(reading / "corpus" / "utterances.csv")]
+    rows = csv_rows.read(out)
+    truth = [row["emotion"] for row in csv_rows.read(reading / "corpus" / "utterances.csv")]
     assert sum(row["emotion"] == emotion for row, emotion in zip(rows, truth, strict=True)) > 65
     assert {(row["start"], row["end"]) for row in rows} == {("0.0", "0.0")}
 
 
-def test_it_forgets_a_speaker(affekt: Affekt, reading: Path, tmp_path: Path) -> None:
-    rows = read(reading / "corpus" / "utterances.csv")
+def test_it_forgets_a_speaker(csv_rows: Any, affekt: Affekt, reading: Path, tmp_path: Path) -> None:
+    rows = csv_rows.read(reading / "corpus" / "utterances.csv")
     stood = []
     for speaker in ("00", "01", "02", "03", "04", "05"):
         ran = affekt(
@@ -155,6 +142,7 @@ def test_what_hears_stands_beside_what_reads(affekt: Affekt, reading: Path, tmp_
     ],
 )
 def test_what_cannot_be_read_is_refused(
+    csv_rows: Any,
     affekt: Affekt,
     reading: Path,
     snapshot: Snapshot,
@@ -167,10 +155,10 @@ def test_what_cannot_be_read_is_refused(
     monkeypatch.chdir(place)
     for name in ("silent", "gap", "words"):
         shutil.copytree("corpus", name)
-    rows = read(place / "gap" / "utterances.csv")
+    rows = csv_rows.read(place / "gap" / "utterances.csv")
     rows[0]["text"] = ""
-    write(place / "gap" / "utterances.csv", rows)
-    write(place / "silent" / "utterances.csv", [{k: v for k, v in row.items() if k != "text"} for row in rows])
+    csv_rows.write(place / "gap" / "utterances.csv", rows)
+    csv_rows.write(place / "silent" / "utterances.csv", [{k: v for k, v in row.items() if k != "text"} for row in rows])
     (place / "words" / "corpus.toml").write_text('medium = "text"\n', encoding="utf-8")
     before = snapshot(tmp_path)
     out = ["--out", "new"] if words[0] in ("train", "forget") else []

@@ -15,7 +15,7 @@ from affekt.models import EmotionModel, RankerNetwork
 from affekt.training import FeatureStore
 from affekt.types import FloatArray, PathLike
 
-__all__ = ["Ranked", "predict_scores", "rank", "score_network"]
+__all__ = ["Ranked", "predict_scores", "rank", "ranker_network"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +51,7 @@ def rank(
         ConfigError: the model gives no score.
         DataError: there is no recording, or one cannot be read.
     """
-    score_network(model)
+    ranker_network(model)
     corpus = source if isinstance(source, Corpus) else open_recordings(source)
     if not len(corpus):
         raise DataError(f"corpus '{corpus.name}' has no utterance to put in order; one was expected; choose another.")
@@ -85,7 +85,7 @@ def predict_scores(model: EmotionModel, store: FeatureStore, *, batch_size: int 
     Raises:
         ConfigError: the model gives no score.
     """
-    network = score_network(model)
+    network = ranker_network(model)
     was_training = model.training
     model.eval()
     device = next(model.parameters()).device
@@ -99,7 +99,7 @@ def predict_scores(model: EmotionModel, store: FeatureStore, *, batch_size: int 
     return found
 
 
-def score_network(model: EmotionModel) -> RankerNetwork:
+def ranker_network(model: EmotionModel) -> RankerNetwork:
     """The network of a model of the family ranker.
 
     Raises:

@@ -41,7 +41,7 @@ from affekt.losses.contrastive import Norm, Similarity
 from affekt.models import AudioTextNetwork, EmotionModel, Heads, ModelConfig
 from affekt.preference.captions import caption, caption_count, level_of
 from affekt.preference.positions import INTENSITIES, POSITIONS, positions_of
-from affekt.preference.searching import embed_recordings, two_sides
+from affekt.preference.searching import embed_recordings, audio_text_network
 from affekt.preference.sentences import Sentences, read_sentences
 from affekt.training import FeatureStore, Objective, Prepared, TargetBatch, Targets, TrainConfig, TrainingMethod
 from affekt.types import FloatArray, IntArray
@@ -201,7 +201,7 @@ class EmotionRankClap(TrainingMethod):
             mine = rows[targets.labels[rows] == k]
             valence, arousal = places[mine].mean(0) if len(mine) else (0.5, 0.5)
             prompts.append(_named(self.write(float(valence), float(arousal), 0), name))
-        two_sides(model).describe(prompts)
+        audio_text_network(model).describe(prompts)
         return Prepared(store, targets, rows)
 
     def batches(
@@ -253,7 +253,7 @@ class _Contrast(Objective):
 
     def loss(self, model: EmotionModel, features: Tensor, lengths: Tensor, batch: TargetBatch) -> Tensor:
         """Captions and sentences are drawn from the random numbers of the epoch."""
-        network = self.network = two_sides(model)
+        network = self.network = audio_text_network(model)
         placed = _placed(self.targets)
         rows = batch.rows.cpu().numpy()
         draws = torch.randint(2**31, (len(rows),)).tolist()
@@ -281,7 +281,7 @@ class _Contrast(Objective):
 
         Of fewer than two recordings, the usual loss.
         """
-        network = two_sides(model)
+        network = audio_text_network(model)
         places = self.method.places(store.corpus)
         rows = np.flatnonzero(~np.isnan(places).any(1))
         if len(rows) < 2:

@@ -36,7 +36,7 @@ from affekt.losses import RankingForm, RankingLoss, ranking_loss
 from affekt.metrics import kendall_tau
 from affekt.models import ATTRIBUTES, EmotionModel, Heads, ModelConfig
 from affekt.preference.lists import LabelLists, ListSampler, PreferenceLists, grade_counts, rows_of
-from affekt.preference.ordering import predict_scores, score_network
+from affekt.preference.ordering import predict_scores, ranker_network
 from affekt.training import FeatureStore, Objective, TargetBatch, Targets, TrainConfig, TrainingMethod, targets_of
 from affekt.types import FloatArray, IntArray
 
@@ -252,7 +252,7 @@ class _ListObjective(Objective):
 
     def loss(self, model: EmotionModel, features: Tensor, lengths: Tensor, batch: TargetBatch) -> Tensor:
         """Of a batch of lists, one after the other."""
-        network = score_network(model)
+        network = ranker_network(model)
         scores = network.score(features, lengths)
         rows = batch.rows.view(-1, self.method.size)  # (L, n)
         again = torch.cat([torch.zeros_like(rows[:, :1], dtype=torch.bool), rows[:, 1:] == rows[:, :-1]], dim=1)

@@ -15,7 +15,7 @@ from affekt.models import AudioTextNetwork, EmotionModel
 from affekt.training import FeatureStore
 from affekt.types import FloatArray, IntArray
 
-__all__ = ["SearchHit", "embed_recordings", "search", "two_sides"]
+__all__ = ["SearchHit", "embed_recordings", "search", "audio_text_network"]
 
 
 class SearchHit(NamedTuple):
@@ -51,7 +51,7 @@ def search(
 
     Source: our reading of arXiv 2505.23732; the score is the cosine.
     """
-    network = two_sides(model)
+    network = audio_text_network(model)
     if not bool(network.described):
         raise ConfigError(
             "the model was trained without captions, so sentences mean nothing to it; one trained with --method "
@@ -92,7 +92,7 @@ def embed_recordings(
     Raises:
         ConfigError: the model is of another family.
     """
-    network = two_sides(model)
+    network = audio_text_network(model)
     wanted = np.arange(len(store)) if rows is None else rows
     was_training = model.training
     model.eval()
@@ -106,7 +106,7 @@ def embed_recordings(
     return np.concatenate(found) if found else np.empty((0, network.options.embedding), np.float32)
 
 
-def two_sides(model: EmotionModel) -> AudioTextNetwork:
+def audio_text_network(model: EmotionModel) -> AudioTextNetwork:
     """The network of a model of the family audio-text.
 
     Raises:
