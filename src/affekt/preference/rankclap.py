@@ -41,7 +41,7 @@ from affekt.losses.contrastive import Norm, Similarity
 from affekt.models import AudioTextNetwork, EmotionModel, Heads, ModelConfig
 from affekt.preference.captions import caption, caption_count, level_of
 from affekt.preference.positions import INTENSITIES, POSITIONS, positions_of
-from affekt.preference.searching import embed_recordings, audio_text_network
+from affekt.preference.searching import audio_text_network, embed_recordings
 from affekt.preference.sentences import Sentences, read_sentences
 from affekt.training import FeatureStore, Objective, Prepared, TargetBatch, Targets, TrainConfig, TrainingMethod
 from affekt.types import FloatArray, IntArray

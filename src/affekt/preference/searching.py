@@ -15,7 +15,7 @@ from affekt.models import AudioTextNetwork, EmotionModel
 from affekt.training import FeatureStore
 from affekt.types import FloatArray, IntArray
 
-__all__ = ["SearchHit", "embed_recordings", "search", "audio_text_network"]
+__all__ = ["SearchHit", "audio_text_network", "embed_recordings", "search"]
 
 
 class SearchHit(NamedTuple):
